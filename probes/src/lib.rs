@@ -1,0 +1,12 @@
+//! Measures: logs in, verifies tokens, calls with keys, checks permissions, and says why when it fails.
+
+mod classify;
+pub mod credential;
+pub mod kinds;
+mod observation;
+pub mod protocol;
+mod redact;
+pub mod run;
+pub mod session;
+mod steps;
+pub mod target;

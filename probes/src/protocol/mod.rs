@@ -1,0 +1,10 @@
+//! What is spoken on the wire: HTTP with its phases, tokens, key sets.
+
+pub(crate) mod forge;
+pub mod http;
+pub(crate) mod jwks;
+pub(crate) mod phases;
+pub mod tls;
+pub(crate) mod token;
+pub(crate) mod transport_error;
+pub(crate) mod verify;

@@ -1,0 +1,112 @@
+//! TLS profiles: one is built for each distinct set of files and shared by every request that uses it.
+
+use std::sync::Arc;
+
+use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, NamedGroup, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt;
+
+use crate::protocol::phases;
+
+/// Contents of a target's TLS files, in PEM.
+#[derive(Default)]
+pub struct Files {
+    /// Authorities that are trusted in place of the system's.
+    pub ca: Option<Vec<u8>>,
+    /// The client's certificate and its chain, with its private key.
+    pub client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+/// What a TLS handshake offers and trusts.
+#[derive(Clone, Debug)]
+pub struct Profile(pub(crate) Arc<ClientConfig>);
+
+/// Why no profile can be built from the files.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {why}")]
+pub struct Unusable {
+    /// Which file is at fault: `ca`, `client_cert` or `client_key`.
+    pub what: &'static str,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl Profile {
+    /// Builds a profile: TLS 1.2 and 1.3, the system's authorities unless `files` name others.
+    ///
+    /// # Errors
+    /// When a file is not PEM, holds nothing usable, or certificate and key do not belong together.
+    pub fn new(files: &Files) -> Result<Self, Unusable> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| unusable("tls", error))?;
+        let builder = match &files.ca {
+            Some(pem) => builder.with_root_certificates(roots(pem)?),
+            None => builder.with_platform_verifier().map_err(|error| unusable("system certificates", error))?,
+        };
+        let mut config = match &files.client {
+            Some((chain, key)) => {
+                let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| unusable("client_key", error))?;
+                builder
+                    .with_client_auth_cert(certificates("client_cert", chain)?, key)
+                    .map_err(|error| unusable("client_cert", error))?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        // A probe sees what a new client sees, so no session is ever resumed.
+        config.resumption = Resumption::store(Arc::new(HandshakeBegins));
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+fn roots(pem: &[u8]) -> Result<RootCertStore, Unusable> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("ca", pem)? {
+        roots.add(certificate).map_err(|error| unusable("ca", error))?;
+    }
+    Ok(roots)
+}
+
+fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+    let all =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|error| unusable(what, error))?;
+    match all.is_empty() {
+        true => Err(unusable(what, "no certificate in it")),
+        false => Ok(all),
+    }
+}
+
+fn unusable(what: &'static str, why: impl ToString) -> Unusable {
+    Unusable { what, why: why.to_string() }
+}
+
+/// Remembers nothing; its question for a key exchange hint is the first thing that happens in a handshake,
+/// which is the boundary between the phases `connect` and `tls`.
+#[derive(Debug)]
+struct HandshakeBegins;
+
+impl ClientSessionStore for HandshakeBegins {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        phases::stamp(phases::Mark::Handshake);
+        None
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
+    }
+}

@@ -1,0 +1,151 @@
+//! Incidents for a terminal: what failed, since when, and what is behind it.
+
+use super::{BAD, GOOD, Page, STRONG, UNSURE};
+use crate::cause::{Cause, Verdict};
+use crate::incident::{Incident, Severity, Tag};
+use crate::report::IncidentsReport;
+use crate::wording;
+
+/// Pieces of evidence that are told on either side.
+const MOST_EVIDENCE: usize = 3;
+/// Explanations that are told besides the first.
+const MOST_OTHERS: usize = 3;
+
+/// The agent that needs no mention.
+const LOCAL: &str = "local";
+/// Probability from which another explanation is told.
+const WORTH_TELLING: f64 = 0.01;
+
+/// Writes the report.
+pub(super) fn write(report: &IncidentsReport, page: &mut Page) {
+    page.head("Incidents", &report.head);
+    if report.incidents.is_empty() {
+        page.line("No incident.");
+    }
+    for (number, incident) in report.incidents.iter().enumerate() {
+        if number > 0 {
+            page.line("");
+        }
+        block(incident, page);
+    }
+}
+
+fn block(incident: &Incident, page: &mut Page) {
+    let style = match incident.severity {
+        Severity::Security | Severity::Critical | Severity::Major => BAD,
+        Severity::Minor => UNSURE,
+    };
+    let (severity, id) = (page.paint(style, severity(incident.severity)), page.paint(STRONG, &incident.id));
+    let targets = wording::harmless(&wording::list(incident.targets()));
+    let tags: String = incident.tags.iter().map(|tag| format!(" [{}]", tag_words(*tag))).collect();
+    page.line(&format!("{severity}  {targets}  {id}{tags}"));
+    let detected =
+        incident.durations_s.detect.map_or(String::new(), |detect| format!(" ({} later)", wording::seconds(detect)));
+    page.paragraph("began", &wording::interval(incident.start));
+    page.paragraph("detected", &format!("{}{detected}", wording::moment(incident.detected_at)));
+    match (incident.end, incident.durations_s.recover) {
+        (Some(end), Some(lasted)) => {
+            page.paragraph("ended", &format!("{}, after {}", wording::interval(end), wording::seconds(lasted)))
+        }
+        (Some(_) | None, _) => page.paragraph("ended", "not yet"),
+    }
+    for episode in &incident.episodes {
+        let share = wording::percent(Some(episode.share));
+        let meaning = episode.reason.map_or("no reason given", wording::reason);
+        let (path, reason) = (episode.path(), wording::reason_word(episode.reason));
+        let seen_by = if episode.agent == LOCAL { String::new() } else { format!(", seen by {}", episode.agent) };
+        let text =
+            format!("{path}: {meaning} ({reason}); {} of {} ({share}){seen_by}", episode.failed, episode.executed);
+        page.paragraph("failing", &text);
+        if let Some(detail) = &episode.detail {
+            page.paragraph("", &format!("“{detail}”"));
+        }
+    }
+    if !incident.healthy.is_empty() {
+        page.paragraph("healthy", &wording::list(incident.healthy.iter().cloned()));
+    }
+    cause(incident, page);
+    if let Some(mitigation) = &incident.mitigation {
+        page.paragraph("mitigated", &format!("by {} at {}", mitigation.change, wording::moment(mitigation.at)));
+    }
+    for spot in &incident.blind_spots {
+        page.paragraph("blind spot", spot);
+    }
+    for cost in &incident.budget {
+        let share = cost
+            .share
+            .map_or(String::new(), |share| format!(", {} of the error budget", wording::percent(Some(share))));
+        page.paragraph("cost", &format!("{}: {} bad events{share}", cost.slo, cost.events));
+    }
+}
+
+fn cause(incident: &Incident, page: &mut Page) {
+    let none = format!("none of the recorded changes ({:.2})", incident.none_probability);
+    let told = match (incident.verdict, incident.causes.first()) {
+        (Verdict::Change, Some(cause)) => {
+            page.titled(GOOD, &format!("{} cause ({:.2})", capital(cause.label), cause.probability), &cause.says);
+            Some(cause)
+        }
+        (Verdict::None, _) => {
+            page.titled(
+                UNSURE,
+                &format!("No recorded change explains this ({:.2})", incident.none_probability),
+                &incident.background,
+            );
+            None
+        }
+        (Verdict::Ambiguous | Verdict::Change, first) => {
+            let perhaps =
+                first.map_or(none.clone(), |cause| format!("perhaps {} ({:.2})", cause.says, cause.probability));
+            page.titled(UNSURE, "The cause is open", &perhaps);
+            first
+        }
+    };
+    if let Some(cause) = told {
+        evidence(cause, page);
+    }
+    let others =
+        incident.causes.iter().skip(usize::from(told.is_some())).filter(|cause| cause.probability >= WORTH_TELLING);
+    for cause in others.take(MOST_OTHERS) {
+        page.paragraph("considered", &format!("{} ({:.2})", cause.says, cause.probability));
+    }
+    if incident.verdict != Verdict::None && incident.none_probability >= WORTH_TELLING {
+        page.paragraph("considered", &none);
+    }
+}
+
+fn evidence(cause: &Cause, page: &mut Page) {
+    let ratio = |ln_lr: f64| match ln_lr.exp() {
+        ratio if ratio >= 10.0 => format!("×{ratio:.0}"),
+        ratio if ratio >= 0.1 => format!("×{ratio:.1}"),
+        ratio => format!("×{ratio:.3}"),
+    };
+    for piece in cause.supports.iter().take(MOST_EVIDENCE) {
+        page.paragraph("for", &format!("{} ({})", piece.says, ratio(piece.ln_lr)));
+    }
+    for piece in cause.against.iter().take(MOST_EVIDENCE) {
+        page.paragraph("against", &format!("{} ({})", piece.says, ratio(piece.ln_lr)));
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Security => "SECURITY",
+        Severity::Critical => "CRITICAL",
+        Severity::Major => "MAJOR",
+        Severity::Minor => "MINOR",
+    }
+}
+
+fn tag_words(tag: Tag) -> &'static str {
+    match tag {
+        Tag::DuringMaintenance => "during maintenance",
+        Tag::ProberSide => "prober side",
+        Tag::Flapping => "flapping",
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,21 @@
+//! Judges what was recorded and words it: objectives, incidents, timelines.
+
+pub mod alerts;
+pub mod cause;
+pub mod detect;
+pub mod digest;
+pub mod episode;
+pub mod formats;
+pub mod incident;
+pub mod input;
+pub mod interval;
+pub mod period;
+pub mod report;
+pub mod settings;
+pub mod slo;
+pub mod slots;
+pub mod slow;
+pub mod stretches;
+pub mod tally;
+pub mod timeline;
+pub mod wording;

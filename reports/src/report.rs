@@ -1,0 +1,327 @@
+//! Builds the three reports from an input: the same input and window give the same report, byte for byte.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use storage::record::Change;
+use storage::sqlite::reader::Reader;
+use storage::window::Window;
+
+use crate::alerts;
+use crate::cause::Verdict;
+use crate::cause::model::Model;
+use crate::digest;
+use crate::incident::{Blame, Cost, Incident, incidents};
+use crate::input::{Input, shift};
+use crate::period;
+use crate::settings::{Correction, Settings, Slo};
+use crate::slo::{self, Judged, Status};
+use crate::tally::{Event, Tally};
+use crate::timeline::{self, Item, Role};
+
+/// Name and version of the JSON form.
+pub const SCHEMA: &str = "authprobe.report/v1";
+
+/// Why a report cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] storage::error::Error),
+    /// The built-in numbers do not parse.
+    #[error("the built-in attribution model is broken: {0}")]
+    Model(#[from] toml::de::Error),
+    /// There is no incident of this id in the window.
+    #[error("no incident `{0}` in this window: `authprobe report incidents` lists them")]
+    UnknownIncident(String),
+}
+
+/// The three kinds of report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Objectives.
+    Slo,
+    /// Incidents and their causes.
+    Incidents,
+    /// What happened in what order.
+    Timeline,
+}
+
+/// A report, ready to be rendered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Report {
+    /// Objectives.
+    Slo(SloReport),
+    /// Incidents and their causes.
+    Incidents(IncidentsReport),
+    /// What happened in what order.
+    Timeline(TimelineReport),
+}
+
+/// What every report begins with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Head {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// `slo`, `incidents` or `timeline`.
+    pub kind: &'static str,
+    /// The stretch that is reported.
+    pub window: Window,
+    /// Digest of the inputs.
+    pub generated_from: String,
+}
+
+/// Objectives and how they are kept.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SloReport {
+    /// What every report begins with.
+    #[serde(flatten)]
+    pub head: Head,
+    /// The objectives in the order of the configuration.
+    pub slos: Vec<Judged>,
+    /// The corrections that touch the window.
+    pub corrections: Vec<Corrected>,
+}
+
+/// A correction, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Corrected {
+    /// As it stands in the configuration.
+    #[serde(flatten)]
+    pub correction: Correction,
+    /// Whether it was made after the stretch that it corrects had begun.
+    pub retroactive: bool,
+}
+
+/// Incidents, the earliest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IncidentsReport {
+    /// What every report begins with.
+    #[serde(flatten)]
+    pub head: Head,
+    /// The incidents that overlap the window.
+    pub incidents: Vec<Incident>,
+}
+
+/// What happened, the earliest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TimelineReport {
+    /// What every report begins with.
+    #[serde(flatten)]
+    pub head: Head,
+    /// The items.
+    pub items: Vec<Item>,
+}
+
+/// What is to be reported.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Which report.
+    pub kind: Kind,
+    /// The stretch that was asked for; without one, each objective's own, or the last 30 days of what is stored.
+    pub window: Option<Window>,
+    /// The incident that was asked for.
+    pub incident: Option<String>,
+    /// The present moment.
+    pub now: Timestamp,
+}
+
+/// How far back burn rates look.
+const LONGEST_BURN: SignedDuration = SignedDuration::from_hours(72);
+/// What incidents and timelines show where no stretch is asked for.
+const USUAL: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+/// Builds a report from a store.
+///
+/// # Errors
+/// When the store cannot be read, or the incident that was asked for does not exist.
+pub fn build(reader: &Reader, settings: &Settings, request: &Request) -> Result<Report, Error> {
+    let input = reader.at_one_moment(|reader| {
+        let watermark = reader.watermark()?;
+        Input::load(reader, reach(settings, request, watermark))
+    })?;
+    build_from(&input, settings, request)
+}
+
+/// Builds a report from an input that reaches as far as [`reach`] says.
+///
+/// # Errors
+/// When the incident that was asked for does not exist.
+pub fn build_from(input: &Input, settings: &Settings, request: &Request) -> Result<Report, Error> {
+    let model = Model::built_in()?;
+    match request.kind {
+        Kind::Slo => Ok(Report::Slo(build_slo(input, settings, &model, request))),
+        Kind::Incidents => build_incidents(input, settings, &model, request).map(Report::Incidents),
+        Kind::Timeline => build_timeline(input, settings, &model, request).map(Report::Timeline),
+    }
+}
+
+/// The stretch that has to be loaded for a request.
+#[must_use]
+pub fn reach(settings: &Settings, request: &Request, watermark: Option<Timestamp>) -> Window {
+    let shown = usual_window(request, watermark);
+    let own = settings.slos.iter().filter_map(|slo| own_window(slo, request, watermark));
+    let from = own
+        .map(|window| window.from)
+        .chain([shown.from, shift(shown.until, -LONGEST_BURN)])
+        .min()
+        .unwrap_or(shown.from);
+    Window { from, until: shown.until }
+}
+
+fn build_slo(input: &Input, settings: &Settings, model: &Model, request: &Request) -> SloReport {
+    let incidents = incidents(input, settings, model);
+    let blame = Blame::new(&incidents);
+    let horizon = horizon(input, request);
+    let judge = |slo| {
+        let window = own_window(slo, request, input.watermark)?;
+        let period_s = period::seconds(&slo.window, window.until)?;
+        Some(slo::judge(slo, &Tally::new(slo, settings, input, horizon), window, period_s, &blame))
+    };
+    let slos: Vec<Judged> = settings.slos.iter().filter_map(judge).collect();
+    let hull = slos
+        .iter()
+        .map(|slo| slo.window)
+        .reduce(|a, b| Window { from: a.from.min(b.from), until: a.until.max(b.until) });
+    let window = hull.unwrap_or_else(|| usual_window(request, input.watermark));
+    let touching = settings
+        .corrections
+        .iter()
+        .filter(|correction| correction.from < window.until && correction.until > window.from);
+    let corrections = touching
+        .map(|correction| Corrected {
+            retroactive: correction.created_at.is_some_and(|made| made > correction.from),
+            correction: correction.clone(),
+        })
+        .collect();
+    SloReport { head: head("slo", input, settings, window), slos, corrections }
+}
+
+fn build_incidents(
+    input: &Input,
+    settings: &Settings,
+    model: &Model,
+    request: &Request,
+) -> Result<IncidentsReport, Error> {
+    let window = usual_window(request, input.watermark);
+    let found = with_costs(input, settings, model, request);
+    let incidents: Vec<Incident> = found.into_iter().filter(|incident| shown(incident, request, window)).collect();
+    known(&incidents, request)?;
+    Ok(IncidentsReport { head: head("incidents", input, settings, window), incidents })
+}
+
+fn build_timeline(
+    input: &Input,
+    settings: &Settings,
+    model: &Model,
+    request: &Request,
+) -> Result<TimelineReport, Error> {
+    let window = usual_window(request, input.watermark);
+    let found = with_costs(input, settings, model, request);
+    let incidents: Vec<Incident> = found.into_iter().filter(|incident| shown(incident, request, window)).collect();
+    known(&incidents, request)?;
+    let horizon = horizon(input, request);
+    let firings: Vec<_> = settings
+        .slos
+        .iter()
+        .filter_map(|slo| Some((slo, period::seconds(&slo.window, window.until)?)))
+        .flat_map(|(slo, period_s)| {
+            let tally = Tally::new(slo, settings, input, horizon);
+            alerts::history(slo, &tally, window, period_s).into_iter().map(|firing| (slo.name.clone(), firing))
+        })
+        .collect();
+    let one = incidents.first().filter(|_| request.incident.is_some());
+    let window = one.map_or(window, |incident| around(incident, input, window));
+    let mut items = timeline::items(input, settings, &incidents, &firings, window);
+    if one.is_some() {
+        items.retain(|item| item.role != Role::Unrelated);
+    }
+    Ok(TimelineReport { head: head("timeline", input, settings, window), items })
+}
+
+/// The incidents with what each of them cost the objectives.
+fn with_costs(input: &Input, settings: &Settings, model: &Model, request: &Request) -> Vec<Incident> {
+    let mut incidents = incidents(input, settings, model);
+    let horizon = horizon(input, request);
+    for slo in &settings.slos {
+        let Some(window) = own_window(slo, request, input.watermark) else { continue };
+        let tally = Tally::new(slo, settings, input, horizon);
+        let allowed = slo.tolerance() * tally.count(window).expected() as f64;
+        for incident in &mut incidents {
+            let failing = |at: Timestamp, target: &str, probe: &str, agent: &str| {
+                incident.episodes.iter().any(|episode| {
+                    (episode.target.as_str(), episode.probe.as_str(), episode.agent.as_str()) == (target, probe, agent)
+                        && episode.start.hi <= at
+                        && at <= episode.until()
+                })
+            };
+            let Some(span) = incident.window().cut(window) else { continue };
+            let bad = tally.events(span).filter(|(series, sample, event)| {
+                *event == Event::Bad && failing(sample.time, &series.target, &series.probe, &series.agent)
+            });
+            let events = bad.count() as u64;
+            if events > 0 {
+                let share = (allowed > 0.0).then(|| crate::settings::ratio(events as f64 / allowed));
+                incident.budget.push(Cost { slo: slo.name.clone(), events, share });
+            }
+        }
+    }
+    incidents
+}
+
+fn shown(incident: &Incident, request: &Request, window: Window) -> bool {
+    incident.window().overlaps(window) && request.incident.as_ref().is_none_or(|id| *id == incident.id)
+}
+
+fn known(incidents: &[Incident], request: &Request) -> Result<(), Error> {
+    match &request.incident {
+        Some(id) if incidents.is_empty() => Err(Error::UnknownIncident(id.clone())),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The stretch of an incident, with what led to it, be it long ago, and what followed.
+fn around(incident: &Incident, input: &Input, window: Window) -> Window {
+    let named = incident.causes.first().filter(|_| incident.verdict == Verdict::Change);
+    let changes = input.changes.iter().filter(|change| named.is_some_and(|cause| cause.changes.contains(&change.id)));
+    let before = shift(incident.start.lo, -SignedDuration::from_hours(6));
+    let from = changes.filter_map(Change::lo).fold(before, Timestamp::min);
+    let behind = shift(incident.closed_at.unwrap_or(window.until), SignedDuration::from_mins(10));
+    Window { from, until: behind.max(shift(incident.detected_at, SignedDuration::from_mins(10))) }
+}
+
+/// The window that was asked for, else an objective's own, which ends at the watermark.
+fn own_window(slo: &Slo, request: &Request, watermark: Option<Timestamp>) -> Option<Window> {
+    match request.window {
+        Some(window) => Some(window),
+        None => period::window(&slo.window, watermark.unwrap_or(request.now)),
+    }
+}
+
+fn usual_window(request: &Request, watermark: Option<Timestamp>) -> Window {
+    request.window.unwrap_or_else(|| {
+        let until = watermark.unwrap_or(request.now);
+        Window { from: shift(until, -USUAL), until }
+    })
+}
+
+/// The last moment that the store can know of: the newest result, unless a stretch up to now was asked for.
+fn horizon(input: &Input, request: &Request) -> Timestamp {
+    let newest = input.newest.unwrap_or(request.now);
+    match request.window {
+        Some(_) => newest.max(request.now),
+        None => newest,
+    }
+}
+
+fn head(kind: &'static str, input: &Input, settings: &Settings, window: Window) -> Head {
+    Head { schema: SCHEMA, kind, window, generated_from: digest::inputs(input, settings, window) }
+}
+
+impl SloReport {
+    /// Whether an objective has this status.
+    #[must_use]
+    pub fn any(&self, status: Status) -> bool {
+        self.slos.iter().any(|slo| slo.status == status)
+    }
+}

@@ -1,0 +1,10 @@
+//! Judges whole stories and compares what people and programs read of them.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
+
+mod causes;
+mod goldens;
+mod laws;
+mod objectives;
+mod store;
+mod story;

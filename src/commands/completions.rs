@@ -1,0 +1,27 @@
+//! `authprobe completions`: prints what a shell needs to complete the commands.
+
+use std::io::{self, Write};
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::commands::Cli;
+use crate::exit::Exit;
+
+/// Print completions for a shell
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  authprobe completions bash > /etc/bash_completion.d/authprobe
+  authprobe completions fish > ~/.config/fish/completions/authprobe.fish")]
+pub(crate) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+pub(crate) fn run(args: Completions) -> anyhow::Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "authprobe", &mut script);
+    io::stdout().write_all(&script)?;
+    Ok(Exit::Fine)
+}

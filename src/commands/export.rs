@@ -1,0 +1,140 @@
+//! `authprobe export`: writes the records of a store as lines of the interchange.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use globset::{GlobBuilder, GlobMatcher};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use storage::interchange;
+use storage::locator::Locator;
+use storage::record::Record;
+use storage::sqlite::reader::Reader;
+use storage::window::Window;
+
+use crate::commands::store_locator;
+use crate::exit::Exit;
+use crate::file;
+
+/// Write the records of a store as NDJSON: results by time, then changes, then gaps
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  authprobe export > everything.ndjson
+  authprobe export --last 7d --target orchestrator -o week.ndjson
+  authprobe export --from 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z | gzip > november.ndjson.gz
+
+A window takes the results that began in it, and the changes and gaps that overlap it.")]
+pub(crate) struct Export {
+    /// Store to read: PATH or sqlite:PATH
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+
+    /// First moment to export (RFC 3339)
+    #[arg(long, value_name = "T")]
+    from: Option<Timestamp>,
+
+    /// First moment not to export (RFC 3339)
+    #[arg(long, value_name = "T")]
+    until: Option<Timestamp>,
+
+    /// Export the time from this long ago on, as in 30d
+    #[arg(long, value_name = "D", value_parser = humantime::parse_duration, conflicts_with_all = ["from", "until"])]
+    last: Option<Duration>,
+
+    /// Export these targets only, and the changes that name one of them or none; gaps are always exported
+    #[arg(long, value_name = "GLOB", value_parser = glob)]
+    target: Option<GlobMatcher>,
+
+    /// File to write instead of standard output; it appears when it is complete
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: Export) -> anyhow::Result<Exit> {
+    let Export { store, from, until, last, target, output } = args;
+    let locator = store_locator(store)?;
+    let window = match window(from, until, last) {
+        Ok(window) => window,
+        Err(error) => {
+            eprintln!("{error}");
+            return Ok(Exit::Usage);
+        }
+    };
+    let Locator::Sqlite(path) = &locator;
+    let reader = Reader::open(path)?;
+    let wanted = |record: &Record| target.as_ref().is_none_or(|glob| concerns(record, glob));
+    match output.filter(|file| file != Path::new("-")) {
+        None => match export(&reader, window, wanted, io::stdout().lock(), !io::stdout().is_terminal()) {
+            // Whoever read has read enough.
+            Err(error) if is_broken_pipe(&error) => {}
+            written => {
+                written?;
+            }
+        },
+        Some(file) => {
+            let written = file::replace(&file, |output| export(&reader, window, wanted, output, true))?;
+            eprintln!("{written} records of {locator} written to {}", file.display());
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+fn export(
+    reader: &Reader,
+    window: Option<Window>,
+    wanted: impl Fn(&Record) -> bool,
+    output: impl Write,
+    show: bool,
+) -> anyhow::Result<u64> {
+    let progress = if show { progress() } else { ProgressBar::hidden() };
+    let mut output = BufWriter::with_capacity(1 << 16, output);
+    let mut written = Ok(());
+    let read = reader.records(window, |record| {
+        if wanted(&record) {
+            written = interchange::write(&record, &mut output);
+            progress.inc(1);
+        }
+        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    progress.finish_and_clear();
+    read?;
+    written.and_then(|()| output.flush())?;
+    Ok(progress.position())
+}
+
+fn window(from: Option<Timestamp>, until: Option<Timestamp>, last: Option<Duration>) -> anyhow::Result<Option<Window>> {
+    let from = match last {
+        Some(last) => Some(Timestamp::now().checked_sub(last).context("`--last` goes back too far")?),
+        None => from,
+    };
+    if from.is_none() && until.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Window::new(from.unwrap_or(Timestamp::MIN), until.unwrap_or(Timestamp::MAX))?))
+}
+
+fn concerns(record: &Record, target: &GlobMatcher) -> bool {
+    match record {
+        Record::Result(result) => target.is_match(&result.target),
+        Record::Change(change) => change.targets.is_empty() || change.targets.iter().any(|name| target.is_match(name)),
+        Record::Gap(_) => true,
+    }
+}
+
+fn glob(text: &str) -> Result<GlobMatcher, globset::Error> {
+    Ok(GlobBuilder::new(text).literal_separator(true).build()?.compile_matcher())
+}
+
+/// Shown on a terminal only; there, indicatif draws to standard error.
+fn progress() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {human_pos} records {per_sec}");
+    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

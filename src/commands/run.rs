@@ -1,0 +1,65 @@
+//! `authprobe run`: the daemon.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use storage::locator::Locator;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::commands;
+use crate::config::Loaded;
+use crate::daemon;
+use crate::exit::Exit;
+
+/// Threads that are stuck in name resolution do not hold up the exit for longer.
+const EXIT_WITHIN: Duration = Duration::from_secs(1);
+
+/// Probe all the time: schedule, credentials, store
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  authprobe run
+  authprobe run -c /etc/authprobe/authprobe.yaml --store /var/lib/authprobe/authprobe.db
+
+Ends cleanly on SIGTERM and SIGINT: runs under way have a few seconds to end, everything seen is stored.")]
+pub(crate) struct Run {
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Store to write to, in place of the configuration's
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+}
+
+pub(crate) fn run(args: Run) -> anyhow::Result<Exit> {
+    let Loaded { config, .. } = commands::load(args.config)?;
+    let store = match args.store {
+        Some(given) => given.parse::<Locator>()?,
+        None => config.store.clone(),
+    };
+    let runtime = commands::runtime().context("the runtime cannot be started")?;
+    let ended = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        tokio::spawn(cancel_on_signal(stop.clone()));
+        daemon::run(config, &store, stop, None).await
+    });
+    runtime.shutdown_timeout(EXIT_WITHIN);
+    ended.map(|()| Exit::Fine)
+}
+
+/// Cancels when the process is asked to end.
+pub(crate) async fn cancel_on_signal(stop: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return;
+    };
+    let asked = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    info!("{asked} received");
+    stop.cancel();
+}

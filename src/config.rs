@@ -1,0 +1,202 @@
+//! The configuration: each part's own settings, put together and checked together, every mistake with its place.
+//!
+//! A relative path in the file begins at the file's own directory, so that a configuration means the same from
+//! wherever the program is started. (A path on the command line begins at the working directory, as everywhere.)
+
+mod check;
+mod decode;
+mod deserializer;
+mod document;
+mod fault;
+mod file;
+mod later;
+pub(crate) mod mistake;
+pub(crate) mod schedule;
+pub(crate) mod secrets;
+mod sources;
+mod spot;
+
+use std::fs::File as Opened;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+use probes::target::{Target, Tls};
+use reports::settings::Settings;
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use storage::locator::Locator;
+
+use crate::config::decode::{Decoded, decode};
+use crate::config::document::{Node, Value};
+use crate::config::file::File;
+use crate::config::mistake::{Findings, Mistake, Mistakes, Place};
+use crate::config::schedule::Schedule;
+use crate::config::spot::Spot;
+
+/// Name of the configuration file where none is given.
+pub(crate) const DEFAULT_FILE: &str = "authprobe.yaml";
+/// Largest file that is read, in bytes.
+const LONGEST: u64 = 8 * 1024 * 1024;
+
+/// What the program was told to do.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Where records are kept.
+    pub(crate) store: Locator,
+    /// Name of this prober.
+    pub(crate) agent: String,
+    /// What is probed, and when.
+    pub(crate) targets: Vec<TargetConfig>,
+    /// How it is judged.
+    pub(crate) judging: Settings,
+}
+
+/// A target and what is needed to reach it and to know when.
+#[derive(Debug, Clone)]
+pub(crate) struct TargetConfig {
+    /// What is probed.
+    pub(crate) target: Target,
+    /// When it is due.
+    pub(crate) schedule: Schedule,
+    /// TLS files.
+    pub(crate) tls: Tls,
+}
+
+/// A configuration that can be used, and what is odd about it.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The settings.
+    pub(crate) config: Config,
+    /// What works, and may not be what was meant.
+    pub(crate) warnings: Mistakes,
+}
+
+/// Loads a file to work with it. A secret that cannot be read now is a warning: it may be there at the next run.
+///
+/// # Errors
+/// Everything that is wrong with the file.
+pub(crate) fn load(path: &Path) -> Result<Loaded, Mistakes> {
+    let (config, Findings { mistakes, mut warnings, unreadable }) = read(path);
+    warnings.extend(unreadable);
+    finish(path, config, mistakes, warnings)
+}
+
+/// Loads a file to say what is wrong with it. A secret that cannot be read is a mistake.
+///
+/// # Errors
+/// Everything that is wrong, and what is odd.
+pub(crate) fn verify(path: &Path) -> Result<Loaded, (Mistakes, Mistakes)> {
+    let (config, Findings { mut mistakes, warnings, unreadable }) = read(path);
+    mistakes.extend(unreadable);
+    let odd = Mistakes::new(path, warnings.clone());
+    finish(path, config, mistakes, warnings).map_err(|mistakes| (mistakes, odd))
+}
+
+/// The JSON Schema (draft 2020-12) of the file.
+pub(crate) fn schema() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(without_null));
+    settings.into_generator().into_root_schema_for::<File>()
+}
+
+/// A key without a value is a mistake, though what it sets is optional.
+fn without_null(schema: &mut Schema) {
+    if let Some(serde_json::Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|kind| kind != "null");
+    }
+    if let Some(serde_json::Value::Array(forms)) = schema.get_mut("anyOf") {
+        forms.retain(|form| form.get("type").is_none_or(|kind| kind != "null"));
+    }
+}
+
+fn finish(
+    path: &Path,
+    config: Option<Config>,
+    mistakes: Vec<Mistake>,
+    warnings: Vec<Mistake>,
+) -> Result<Loaded, Mistakes> {
+    match config {
+        Some(config) if mistakes.is_empty() => Ok(Loaded { config, warnings: Mistakes::new(path, warnings) }),
+        Some(_) | None => Err(Mistakes::new(path, mistakes)),
+    }
+}
+
+fn read(path: &Path) -> (Option<Config>, Findings) {
+    let mut findings = Findings::default();
+    let config = match text(path) {
+        Ok(text) => parse(&text, path.parent().unwrap_or(Path::new("")), &mut findings),
+        Err(message) => {
+            findings.mistakes.push(Mistake { place: Place::START, path: String::new(), message });
+            None
+        }
+    };
+    (config, findings)
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    let unreadable = |error: io::Error| match error.kind() {
+        ErrorKind::NotFound => "there is no such file: `authprobe init` writes one to begin with".to_owned(),
+        ErrorKind::InvalidData => "the file is no UTF-8 text".to_owned(),
+        _ => format!("the file cannot be read: {error}"),
+    };
+    let mut text = String::new();
+    let length = Opened::open(path)
+        .and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text))
+        .map_err(unreadable)?;
+    if length as u64 > LONGEST {
+        return Err(format!("the file is longer than {LONGEST} bytes"));
+    }
+    Ok(text)
+}
+
+/// Reads the text of a file. `base` is where relative paths begin.
+fn parse(text: &str, base: &Path, findings: &mut Findings) -> Option<Config> {
+    let root = match Node::parse(text) {
+        Ok(root) => root,
+        Err(mistake) => {
+            findings.mistakes.push(mistake);
+            return None;
+        }
+    };
+    if !matches!(root.value, Value::Map(_)) {
+        let message = "the file holds no configuration: it begins with keys such as `targets:`".to_owned();
+        findings.mistakes.push(Mistake { place: root.place, path: String::new(), message });
+        return None;
+    }
+    let Decoded { settings, mistakes, lost } = decode::<File>(&root);
+    findings.mistakes.extend(mistakes);
+    compose(settings?, &Spot::root(&root, &lost), base, findings)
+}
+
+/// Checks the parts together and takes them apart for those who use them.
+fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Config> {
+    check::later::check(&file, root, findings);
+    let File { store, agent, targets: sections, slos, corrections, .. } = file;
+    let store = locator(&store, &root.key("store"), base, findings);
+    if let Err(message) = check::name(&agent) {
+        findings.mistakes.push(root.key("agent").mistake(message));
+    }
+    let spot = root.key("targets");
+    check::target::together(&sections, &spot, findings);
+    let targets: Vec<TargetConfig> = sections
+        .into_iter()
+        .zip(spot.elements())
+        .filter_map(|(section, spot)| check::target::one(section, &spot, base, findings))
+        .collect();
+    let judging = check::judging::check(slos, corrections, &targets, root, findings);
+    Some(Config { store: store?, agent, targets, judging })
+}
+
+fn locator(text: &str, spot: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Locator> {
+    match text.parse() {
+        Ok(Locator::Sqlite(path)) => Some(Locator::Sqlite(base.join(path))),
+        Err(error) => {
+            let error: storage::error::Error = error;
+            findings.mistakes.push(spot.mistake(error.to_string()));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

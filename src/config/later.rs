@@ -1,0 +1,194 @@
+//! Keys of the contract whose engines this version does not have: read, checked for form, and told to be unused.
+
+#![expect(dead_code, reason = "only the form is checked, no engine reads these")]
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use probes::credential::{Source, Text};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::file::Size;
+
+/// How long records are kept.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Retention {
+    /// How long single results are kept.
+    #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<String>", example = &"90d")]
+    pub(super) results: Option<Duration>,
+    /// How long hourly sums are kept.
+    #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<String>", example = &"2y")]
+    pub(super) rollups: Option<Duration>,
+    /// Size at which the oldest results go first.
+    #[schemars(with = "Option<Size>")]
+    pub(super) max_size: Option<ByteSize>,
+}
+
+/// What belongs to a target in Kubernetes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Link {
+    /// Namespace of the workloads and the Secrets.
+    pub(super) namespace: String,
+    /// `KIND/NAME` of what serves the API.
+    #[serde(default)]
+    pub(super) workloads: Vec<String>,
+    /// Names of the Secrets by their role.
+    #[serde(default)]
+    pub(super) secrets: Roles,
+}
+
+/// Names of Secrets by their role.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Roles {
+    /// What tokens are signed with.
+    pub(super) jwt_signing: Option<String>,
+    /// The API keys.
+    pub(super) api_keys: Option<String>,
+    /// A password.
+    pub(super) password: Option<String>,
+    /// A certificate and its key.
+    pub(super) tls: Option<String>,
+    /// Anything else.
+    pub(super) other: Option<String>,
+}
+
+/// Where changes are looked for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Changes {
+    /// Secrets, rollouts and restarts of a cluster.
+    pub(super) kubernetes: Option<Kubernetes>,
+    /// Key sets (RFC 7517).
+    #[serde(default)]
+    pub(super) jwks: Vec<KeySet>,
+    /// API keys and roles in a database.
+    pub(super) postgres: Option<Postgres>,
+    /// Logs of workloads.
+    pub(super) logs: Option<Logs>,
+}
+
+/// How a cluster is watched.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kubernetes {
+    /// How much of a Secret is looked at.
+    #[serde(default)]
+    pub(super) mode: Mode,
+}
+
+/// How much of a Secret is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Mode {
+    /// Its metadata only.
+    #[default]
+    Metadata,
+    /// A keyed hash of its data.
+    KeyedHash,
+    /// Nothing.
+    Off,
+}
+
+/// A key set that is watched.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeySet {
+    /// Where it is.
+    pub(super) url: String,
+    /// Interval between two looks.
+    #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<String>")]
+    pub(super) every: Option<Duration>,
+}
+
+/// A database that is watched.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Postgres {
+    /// Where it is, with user and password.
+    pub(super) url: Source,
+    /// Interval between two looks.
+    #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<String>")]
+    pub(super) every: Option<Duration>,
+    /// Where API keys are.
+    pub(super) api_keys: Option<serde_json::Value>,
+    /// Where the roles of users are.
+    pub(super) user_roles: Option<serde_json::Value>,
+}
+
+/// Logs that are watched.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Logs {
+    /// `KIND/NAME` of what writes them.
+    #[serde(default)]
+    pub(super) workloads: Vec<String>,
+}
+
+/// A report that is written on a schedule.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScheduledReport {
+    /// Its name, unique in the file.
+    pub(super) name: String,
+    /// What it tells.
+    pub(super) kind: ReportKind,
+    /// When it is written.
+    #[schemars(example = &"0 8 * * MON")]
+    pub(super) cron: String,
+    /// IANA name of the time zone of `cron`; UTC where absent.
+    pub(super) timezone: Option<String>,
+    /// How far back it looks.
+    #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<String>", example = &"7d")]
+    pub(super) last: Option<Duration>,
+    /// How it is written.
+    pub(super) format: Option<ReportFormat>,
+    /// File or directory that it goes to.
+    pub(super) to: String,
+}
+
+/// What a report tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ReportKind {
+    /// Objectives and their budgets.
+    Slo,
+    /// Incidents and their causes.
+    Incidents,
+    /// What happened, in order.
+    Timeline,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ReportFormat {
+    /// For a terminal.
+    Text,
+    /// For a repository or a wiki.
+    Markdown,
+    /// For a browser.
+    Html,
+    /// For programs.
+    Json,
+    /// For a spreadsheet.
+    Csv,
+}
+
+/// Who is told of failures.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Receiver {
+    /// URL of an Alertmanager.
+    Alertmanager(String),
+    /// URL that gets a POST; a reference where the URL holds a secret.
+    Webhook(Text),
+}

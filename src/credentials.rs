@@ -1,0 +1,302 @@
+//! Reads the secrets of the configuration, reads a file again when it changes, and records the change.
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use jiff::Timestamp;
+use probes::credential::{Credential, Held, Source, Unusable, Wallet};
+use storage::record::{Change, ChangeKind, Known, Operation};
+use tracing::info;
+
+/// Largest secret file that is read, in bytes.
+const LARGEST: u64 = 64 * 1024;
+
+/// How long a replaced key still verifies: servers take a new secret up pod by pod, and old tokens live on.
+const OVERLAP: Duration = Duration::from_secs(15 * 60);
+
+/// Earlier fingerprints of a secret that are remembered, to recognise one that comes back.
+const REMEMBERED: usize = 16;
+
+/// Keeps the values of all secrets. The keyed fingerprints that it records cannot be guessed without its key.
+pub(crate) struct Keeper {
+    key: hmac::Key,
+    entries: Mutex<HashMap<Source, Entry>>,
+}
+
+/// What is known of one source.
+struct Entry {
+    stamp: Option<Stamp>,
+    /// When the source was last seen unchanged.
+    seen: Timestamp,
+    value: Result<Credential, Unusable>,
+    /// The last usable value, its fingerprint, and its predecessor with the moment it was replaced.
+    last: Option<(Credential, String)>,
+    previous: Option<(Credential, Timestamp)>,
+    /// Fingerprints that were in force before, each with the change that ended it.
+    before: Vec<(String, String)>,
+}
+
+/// What tells that a file was written: its inode, size and modification time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: i128,
+}
+
+/// A secret that has another value than before.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Rotation {
+    /// Where it comes from.
+    pub(crate) source: Source,
+    /// What is recorded; its targets are for the caller to fill in.
+    pub(crate) change: Change,
+}
+
+impl Keeper {
+    /// A keeper that makes its fingerprints with the given key.
+    pub(crate) fn new(key: &[u8]) -> Self {
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), entries: Mutex::default() }
+    }
+
+    /// The values of some sources now, and what changed since they were last asked for.
+    pub(crate) fn wallet<'a>(
+        &self,
+        sources: impl Iterator<Item = &'a Source>,
+        now: Timestamp,
+    ) -> (Wallet, Vec<Rotation>) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut wallet, mut rotations) = (Wallet::default(), Vec::new());
+        for source in sources {
+            if !entries.contains_key(source) {
+                entries.insert(source.clone(), Entry::first(now));
+            }
+            let Some(entry) = entries.get_mut(source) else { continue };
+            rotations.extend(entry.refresh(source, &self.key, now).map(|change| Rotation { source: source.clone(), change }));
+            wallet.insert(source.clone(), entry.held(now));
+        }
+        (wallet, rotations)
+    }
+}
+
+impl Entry {
+    fn first(now: Timestamp) -> Self {
+        let value = Err(Unusable("it was not read".into()));
+        Self { stamp: None, seen: now, value, last: None, previous: None, before: Vec::new() }
+    }
+
+    /// Reads the source if it may have changed. A change is told once its new value is usable:
+    /// a file that is being written is empty for a moment, and that is no rotation.
+    fn refresh(&mut self, source: &Source, key: &hmac::Key, now: Timestamp) -> Option<Change> {
+        let since = std::mem::replace(&mut self.seen, now);
+        match source {
+            // The environment of a process does not change.
+            Source::Env(_) if self.value.is_ok() => return None,
+            Source::Env(name) => self.value = from_env(name),
+            Source::File(path) => {
+                let stamp = Stamp::of(path);
+                if stamp.is_some() && stamp == self.stamp {
+                    return None;
+                }
+                self.stamp = stamp;
+                self.value = from_file(path);
+            }
+            Source::Kubernetes(_) => {
+                let why = "reading Kubernetes Secrets is not in this version; mount the Secret and use {file: PATH}";
+                self.value = Err(Unusable(why.into()));
+            }
+        }
+        let value = self.value.as_ref().ok()?.clone();
+        let print = fingerprint(key, &value);
+        match self.last.replace((value.clone(), print.clone())) {
+            None => None,
+            Some((old, _)) if old == value => None,
+            Some((old, old_print)) => {
+                self.previous = Some((old, now));
+                Some(self.rotated(source, old_print, print, since, now))
+            }
+        }
+    }
+
+    fn rotated(&mut self, source: &Source, old: String, new: String, since: Timestamp, now: Timestamp) -> Change {
+        // A rotation back to an earlier value undoes the change that ended it.
+        let reverts = self.before.iter().rev().find(|(print, _)| *print == new).map(|(_, change)| change.clone());
+        let id = format!("secret-{new}-{}", now.as_millisecond());
+        self.before.push((old.clone(), id.clone()));
+        if self.before.len() > REMEMBERED {
+            self.before.remove(0);
+        }
+        let written = self.stamp.and_then(Stamp::moment).filter(|written| since <= *written && *written <= now);
+        info!(source = %source, "a secret changed: {source}");
+        Change {
+            id,
+            time: written,
+            time_lo: written.is_none().then_some(since),
+            time_hi: written.is_none().then_some(now),
+            kind: ChangeKind::Secret,
+            object: object(source),
+            data_changed: Some(Known::Yes),
+            reverts,
+            operation: Some(Operation::Updated),
+            summary: format!("content changed, keyed fingerprint {old} → {new}"),
+            source: "credentials".into(),
+            known_at: Some(now),
+            ..Change::default()
+        }
+    }
+
+    fn held(&self, now: Timestamp) -> Result<Held, Unusable> {
+        let current = self.value.clone()?;
+        let fresh = |replaced: &Timestamp| Duration::try_from(now.duration_since(*replaced)).unwrap_or_default() < OVERLAP;
+        let previous = self.previous.as_ref().filter(|(_, replaced)| fresh(replaced)).map(|(old, _)| old.clone());
+        Ok(Held { current, previous })
+    }
+}
+
+impl Stamp {
+    /// The stamp of a file now; `None` when there is none to be read.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let data = fs::metadata(path).ok()?;
+        let modified = i128::from(data.mtime()) * 1_000_000_000 + i128::from(data.mtime_nsec());
+        Some(Self { inode: data.ino(), size: data.len(), modified })
+    }
+
+    fn moment(self) -> Option<Timestamp> {
+        Timestamp::from_nanosecond(self.modified).ok()
+    }
+}
+
+/// How a source is called as the object of a change.
+fn object(source: &Source) -> String {
+    match source {
+        Source::Env(name) => format!("Env/{name}"),
+        Source::File(path) => format!("File/{}", path.display()),
+        Source::Kubernetes(key) => format!("Secret/{}", key.secret),
+    }
+}
+
+fn from_env(name: &str) -> Result<Credential, Unusable> {
+    match std::env::var(name) {
+        Ok(value) => Credential::new(value),
+        Err(std::env::VarError::NotPresent) => Err(Unusable("it is not set".into())),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Unusable("it is not text in UTF-8".into())),
+    }
+}
+
+fn from_file(path: &Path) -> Result<Credential, Unusable> {
+    let unusable = |error: std::io::Error| Unusable(format!("it cannot be read: {}", error.kind()));
+    let size = fs::metadata(path).map_err(unusable)?.len();
+    if size > LARGEST {
+        return Err(Unusable(format!("it has {size} bytes, the limit is {LARGEST}")));
+    }
+    Credential::new(fs::read_to_string(path).map_err(unusable)?)
+}
+
+fn fingerprint(key: &hmac::Key, value: &Credential) -> String {
+    const BYTES: usize = 6;
+    let tag = hmac::sign(key, value.expose().as_bytes());
+    tag.as_ref().iter().take(BYTES).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::PathBuf;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    struct Secret {
+        _dir: tempfile::TempDir,
+        path: PathBuf,
+        keeper: Keeper,
+    }
+
+    impl Secret {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().expect("a directory");
+            let path = dir.path().join("jwt.key");
+            Self { _dir: dir, path, keeper: Keeper::new(b"a key of this test") }
+        }
+
+        /// Writes a value as if at a second, so that no test depends on the clock's grain.
+        fn write(&self, value: &str, second: u64) {
+            fs::write(&self.path, value).expect("written");
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+            File::options().write(true).open(&self.path).and_then(|file| file.set_modified(time)).expect("dated");
+        }
+
+        fn rotations(&self, second: i64) -> Vec<Change> {
+            let source = Source::File(self.path.clone());
+            let now = Timestamp::from_second(second).expect("in range");
+            let (_, rotations) = self.keeper.wallet(std::iter::once(&source), now);
+            rotations.into_iter().map(|rotation| rotation.change).collect()
+        }
+    }
+
+    #[test]
+    fn the_first_value_is_no_change_and_a_new_one_is_told_once_with_its_moment() {
+        let secret = Secret::new();
+        secret.write("first-value", 100);
+        assert_eq!(secret.rotations(1000), []);
+        secret.write("second-value", 1005);
+        let told = secret.rotations(1010);
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].time, Timestamp::from_second(1005).ok());
+        assert!(!format!("{told:?}").contains("value"), "{told:?}");
+        assert_eq!(secret.rotations(1020), []);
+    }
+
+    #[test]
+    fn a_file_with_an_old_date_is_told_as_an_interval() {
+        let secret = Secret::new();
+        secret.write("first-value", 100);
+        secret.rotations(1000);
+        secret.write("second-value", 50);
+        let told = secret.rotations(1010);
+        assert_eq!((told[0].time_lo, told[0].time_hi), (Timestamp::from_second(1000).ok(), Timestamp::from_second(1010).ok()));
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_no_rotation() {
+        let secret = Secret::new();
+        secret.write("first-value", 100);
+        secret.rotations(1000);
+        secret.write("", 1001);
+        assert_eq!(secret.rotations(1002), []);
+        secret.write("first-value", 1003);
+        assert_eq!(secret.rotations(1004), []);
+    }
+
+    #[test]
+    fn a_value_that_comes_back_names_the_change_that_it_undoes() {
+        let secret = Secret::new();
+        secret.write("first-value", 100);
+        secret.rotations(1000);
+        secret.write("second-value", 1001);
+        let away = secret.rotations(1002);
+        secret.write("first-value", 1003);
+        let back = secret.rotations(1004);
+        assert_eq!(back[0].reverts.as_ref(), Some(&away[0].id));
+        assert_eq!(away[0].reverts, None);
+    }
+
+    #[test]
+    fn the_value_before_a_rotation_is_kept_for_a_while() {
+        let secret = Secret::new();
+        secret.write("first-value", 100);
+        secret.rotations(1000);
+        secret.write("second-value", 1001);
+        secret.rotations(1002);
+        let entries = secret.keeper.entries.lock().expect("not poisoned");
+        let entry = entries.values().next().expect("one source");
+        let held = |second| entry.held(Timestamp::from_second(second).expect("in range")).expect("usable");
+        assert_eq!(held(1003).previous.expect("the first").expose(), "first-value");
+        assert_eq!(held(1002 + OVERLAP.as_secs() as i64).previous, None);
+    }
+}

@@ -1,0 +1,264 @@
+//! `authprobe run`: starts the parts in order, lets them work, and stops them in order.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use jiff::{SignedDuration, Timestamp};
+use storage::locator::Locator;
+use storage::record::{Gap, Record};
+use storage::sqlite::reader::Reader;
+use storage::sqlite::writer::Writer;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
+
+use crate::config::schedule::Schedule;
+use crate::config::{Config, TargetConfig};
+use crate::credentials::Keeper;
+use crate::prober::{Prober, Shared};
+use crate::recorder::Recorder;
+use crate::schedule::calendar::{Calendar, Entry};
+use crate::schedule::grid::Grid;
+use crate::schedule::lateness::Lateness;
+use crate::schedule::timer::{Due, Slot, Timer};
+
+/// Runs that one host and port has to bear at once; further ones wait, and are skipped when the wait is too long.
+const PER_HOST: usize = 32;
+
+/// Runs that are under way at once in all.
+const IN_ALL: usize = 4096;
+
+/// Runs that are still going when the daemon is asked to stop have this long to end.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
+
+/// Slots that a planner may have handed out and the timer not yet taken.
+const PLANNED: usize = 1024;
+
+/// The running daemon's parts.
+struct Daemon {
+    probers: Vec<Arc<Prober>>,
+    hosts: Vec<Arc<Semaphore>>,
+    intervals: Vec<Option<Duration>>,
+    all: Arc<Semaphore>,
+    records: mpsc::Sender<Record>,
+    runs: TaskTracker,
+    give_up: CancellationToken,
+    lateness: Arc<Mutex<Lateness>>,
+}
+
+/// Runs until `stop`. `further` brings records of other sources into the same store.
+///
+/// # Errors
+/// When the store cannot be opened, or a part cannot be started.
+pub(crate) async fn run(
+    config: Config,
+    store: &Locator,
+    stop: CancellationToken,
+    further: Option<mpsc::Receiver<Record>>,
+) -> anyhow::Result<()> {
+    let Config { agent, targets, .. } = config;
+    let Locator::Sqlite(path) = store;
+    let started = Timestamp::now();
+    let blind = blind_since(path, started);
+    let writer = Writer::open(path)?;
+    let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
+    let (records, recorder) = Recorder::start(writer);
+    if let Some(gap) = blind {
+        info!("nothing was probed since {}: recorded as a gap", gap.from);
+        let _ = records.send(Record::Gap(gap)).await;
+    }
+    let shared = Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: agent.into() };
+    let daemon = Daemon::new(&targets, &shared, records);
+    for prober in &daemon.probers {
+        for why in prober.unusable() {
+            warn!(target.name = %prober.target.name, "target `{}`: {why}", prober.target.name);
+        }
+    }
+    let (planner, planned) = mpsc::channel(PLANNED);
+    let calendar = match calendar_entries(&targets) {
+        entries if entries.is_empty() => None,
+        entries => Some(Calendar::start(entries, started, planner.clone()).await?),
+    };
+    drop(planner);
+    let relay = further.map(|further| tokio::spawn(relay(further, daemon.records.clone())));
+    info!("probing {} targets with {} probes into {store}", targets.len(), daemon.probes());
+    daemon.timer(&targets, started).drive(planned, stop, |due| daemon.take(due)).await;
+
+    info!("stopping");
+    if let Some(calendar) = calendar {
+        calendar.stop().await;
+    }
+    daemon.finish_runs().await;
+    if let Some(relay) = relay {
+        relay.abort();
+    }
+    let lateness = Arc::clone(&daemon.lateness);
+    drop(daemon);
+    let written = recorder.finish().await;
+    let lateness = lateness.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    info!("stopped: {lateness}; {} records kept, {} lost", written.kept, written.lost);
+    anyhow::ensure!(written.lost == 0, "{} records could not be written to {store}", written.lost);
+    Ok(())
+}
+
+impl Daemon {
+    fn new(targets: &[TargetConfig], shared: &Shared, records: mpsc::Sender<Record>) -> Self {
+        let mut by_host: HashMap<String, Arc<Semaphore>> = HashMap::new();
+        let hosts = targets.iter().map(|config| {
+            let url = &config.target.url;
+            let host = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0));
+            Arc::clone(by_host.entry(host).or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))))
+        });
+        Self {
+            hosts: hosts.collect(),
+            probers: targets.iter().map(|config| Arc::new(Prober::new(config, shared.clone()))).collect(),
+            intervals: targets.iter().map(|config| config.schedule.every()).collect(),
+            all: Arc::new(Semaphore::new(IN_ALL)),
+            records,
+            runs: TaskTracker::new(),
+            give_up: CancellationToken::new(),
+            lateness: Arc::default(),
+        }
+    }
+
+    fn probes(&self) -> usize {
+        self.probers.iter().map(|prober| prober.target.probes.plans().len()).sum()
+    }
+
+    fn timer(&self, targets: &[TargetConfig], now: Timestamp) -> Timer {
+        let grids = targets.iter().map(|TargetConfig { target, schedule, .. }| {
+            schedule.every().map(|every| (Grid::new(&target.name, every), grace(every)))
+        });
+        Timer::new(grids, now)
+    }
+
+    /// Takes what the timer hands out.
+    fn take(&self, due: Due) {
+        match due {
+            Due::Now(slot) => self.start(slot),
+            Due::Late(slot) => self.skip(slot, "authprobe came too late for this slot".into()),
+            Due::Lost { target, from, until } => self.lost(target, from, until),
+        }
+    }
+
+    fn start(&self, slot: Slot) {
+        let Some(prober) = self.probers.get(slot.target) else { return };
+        let Some(session) = prober.take() else {
+            return self.skip(slot, "the last run was still going".into());
+        };
+        let Some(host) = self.hosts.get(slot.target) else { return };
+        let every = self.every(slot);
+        let (prober, host, all) = (Arc::clone(prober), Arc::clone(host), Arc::clone(&self.all));
+        let (records, give_up, lateness) = (self.records.clone(), self.give_up.clone(), Arc::clone(&self.lateness));
+        self.runs.spawn(async move {
+            let skipped = |why: &str| {
+                lateness.lock().unwrap_or_else(PoisonError::into_inner).skipped += 1;
+                prober.skipped(slot.planned, Some(every), why)
+            };
+            let free = async { (all.acquire_owned().await, host.acquire_owned().await) };
+            let results = match tokio::time::timeout(grace(every), free).await {
+                Err(_) => skipped("too many runs were under way at this host or in all"),
+                Ok(_permits) => {
+                    let late = Timestamp::now().duration_since(slot.planned);
+                    lateness
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .started(Duration::try_from(late).unwrap_or_default());
+                    tokio::select! {
+                        results = prober.run(session, None, Some(every)) => results,
+                        () = give_up.cancelled() => skipped("authprobe was stopped before the run ended"),
+                    }
+                }
+            };
+            for record in results {
+                debug!(target.name = %prober.target.name, ?record, "recorded");
+                // The recorder outlives every run.
+                let _ = records.send(record).await;
+            }
+        });
+    }
+
+    fn skip(&self, slot: Slot, why: String) {
+        let Some(prober) = self.probers.get(slot.target) else { return };
+        self.lateness.lock().unwrap_or_else(PoisonError::into_inner).skipped += 1;
+        warn!(target.name = %prober.target.name, "target `{}` skipped its slot at {}: {why}", prober.target.name, slot.planned);
+        self.send(prober.skipped(slot.planned, Some(self.every(slot)), &why));
+    }
+
+    fn lost(&self, target: usize, from: Timestamp, until: Timestamp) {
+        let Some(prober) = self.probers.get(target) else { return };
+        let name = &prober.target.name;
+        warn!(target.name = %name, "target `{name}` lost every slot from {from} until {until}: authprobe stood still");
+        let why = format!("authprobe stood still; target {name} lost every slot");
+        self.send(vec![Record::Gap(Gap { feed: "prober".into(), from, until, why })]);
+    }
+
+    fn send(&self, all: Vec<Record>) {
+        let records = self.records.clone();
+        self.runs.spawn(async move {
+            for record in all {
+                let _ = records.send(record).await;
+            }
+        });
+    }
+
+    fn every(&self, slot: Slot) -> Duration {
+        let of_calendar = || Duration::try_from(slot.next.duration_since(slot.planned)).unwrap_or_default();
+        self.intervals.get(slot.target).copied().flatten().unwrap_or_else(of_calendar)
+    }
+
+    /// Lets the runs under way end, for a while; then each is recorded as skipped.
+    async fn finish_runs(&self) {
+        self.runs.close();
+        if tokio::time::timeout(STOP_WITHIN, self.runs.wait()).await.is_err() {
+            warn!("{} runs did not end within {STOP_WITHIN:?} and are given up", self.runs.len());
+            self.give_up.cancel();
+            self.runs.wait().await;
+        }
+    }
+}
+
+impl Schedule {
+    /// The interval, unless a calendar plans the slots.
+    fn every(&self) -> Option<Duration> {
+        match self {
+            Schedule::Every(every) => Some(*every),
+            Schedule::Cron { .. } => None,
+        }
+    }
+}
+
+fn calendar_entries(targets: &[TargetConfig]) -> Vec<Entry> {
+    let entry = |(target, config): (usize, &TargetConfig)| match &config.schedule {
+        Schedule::Every(_) => None,
+        Schedule::Cron { expression, timezone } => {
+            Some(Entry { target, expression: expression.as_ref().clone(), timezone: timezone.clone() })
+        }
+    };
+    targets.iter().enumerate().filter_map(entry).collect()
+}
+
+/// How late a run may still start: later, its result would tell of another moment than its slot.
+fn grace(every: Duration) -> Duration {
+    (every / 2).clamp(Duration::from_millis(100), Duration::from_secs(10))
+}
+
+/// The stretch since the last result of a store that is continued.
+fn blind_since(path: &Path, now: Timestamp) -> Option<Gap> {
+    const WORTH_TELLING: SignedDuration = SignedDuration::from_secs(1);
+    let from = Reader::open(path).ok()?.watermark().ok()??;
+    let gap = Gap { feed: "prober".into(), from, until: now, why: "authprobe was not running".into() };
+    (now.duration_since(from) > WORTH_TELLING).then_some(gap)
+}
+
+async fn relay(mut from: mpsc::Receiver<Record>, to: mpsc::Sender<Record>) {
+    while let Some(record) = from.recv().await {
+        if to.send(record).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The log, on standard error: ours at the level that was asked for, others' only when something is wrong.
+
+use std::io::{self, IsTerminal};
+
+use clap::ValueEnum;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Crates whose words are known to hold no secret. At trace level, HTTP libraries print whole headers.
+const OURS: [&str; 4] = ["authprobe", "probes", "storage", "reports"];
+
+/// Form of a log line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Begins to log.
+pub(crate) fn start(level: Level, format: Format) {
+    let lines = fmt::layer().with_writer(io::stderr);
+    let lines = match format {
+        Format::Json => lines.json().flatten_event(true).boxed(),
+        Format::Text => {
+            let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            lines.with_ansi(colours).with_target(false).boxed()
+        }
+    };
+    // A test may have begun already.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter_fn(move |line| is_kept(line, level)))).try_init();
+}
+
+fn is_kept(line: &Metadata<'_>, level: Level) -> bool {
+    let part = line.target().split("::").next().unwrap_or_default();
+    *line.level() <= if OURS.contains(&part) { level } else { level.min(Level::WARN) }
+}

@@ -1,0 +1,41 @@
+//! Arguments in, exit code out.
+
+mod check_formats;
+mod commands;
+mod config;
+mod credentials;
+mod daemon;
+mod demo;
+mod exit;
+mod file;
+mod fingerprint_key;
+mod logging;
+mod prober;
+mod recorder;
+mod schedule;
+mod transports;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::commands::Cli;
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refused) => {
+            // A reader who is gone wants no message either.
+            let _ = refused.print();
+            return if refused.use_stderr() { Exit::Usage } else { Exit::Fine }.into();
+        }
+    };
+    match commands::run(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("authprobe: {error:#}");
+            exit::of(&error).into()
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! One target with all it needs to be run: its way, its secrets, and what it keeps between runs.
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use probes::credential::Source;
+use probes::run::{self, Order, Scope};
+use probes::session::Session;
+use probes::target::{Target, Tls};
+use storage::record::{Outcome, ProbeResult, Reason, Record};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tracing::error;
+
+use crate::config::TargetConfig;
+use crate::credentials::Keeper;
+use crate::transports::{Profiles, Way};
+
+/// What all targets share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) profiles: Arc<Profiles>,
+    pub(crate) agent: Arc<str>,
+}
+
+/// A target that can be run, by one run at a time.
+pub(crate) struct Prober {
+    pub(crate) target: Target,
+    tls: Tls,
+    way: Way,
+    sources: Vec<Source>,
+    session: Arc<Mutex<Session>>,
+    shared: Shared,
+}
+
+impl Prober {
+    pub(crate) fn new(config: &TargetConfig, shared: Shared) -> Self {
+        let TargetConfig { target, schedule: _, tls } = config.clone();
+        let sources = target.probes.sources().into_iter().cloned().collect();
+        Self { target, tls, way: Way::default(), sources, session: Arc::default(), shared }
+    }
+
+    /// Takes the target for a run; `None` while another run has it.
+    pub(crate) fn take(&self) -> Option<OwnedMutexGuard<Session>> {
+        Arc::clone(&self.session).try_lock_owned().ok()
+    }
+
+    /// Runs the target once: its results, and the rotations of its secrets.
+    pub(crate) async fn run(
+        &self,
+        mut session: OwnedMutexGuard<Session>,
+        wanted: Option<&HashSet<String>>,
+        every: Option<Duration>,
+    ) -> Vec<Record> {
+        let now = Timestamp::now();
+        let (wallet, rotations) = self.shared.keeper.wallet(self.sources.iter(), now);
+        let mut records: Vec<Record> = rotations
+            .into_iter()
+            .map(|mut rotation| {
+                rotation.change.targets.push(self.target.name.clone());
+                Record::Change(rotation.change)
+            })
+            .collect();
+        let results = match self.way.to(&self.target, &self.tls, &self.shared.profiles) {
+            Ok(transport) => {
+                let order = Order { scope: self.scope(wanted, every), transport: &transport, wallet: &wallet };
+                let running = AssertUnwindSafe(run::run(order, &mut session)).catch_unwind();
+                running.await.unwrap_or_else(|_| {
+                    error!(target.name = %self.target.name, "a run of target `{}` broke inside authprobe", self.target.name);
+                    self.invalid(wanted, every, now, Reason::ProberOverloaded, "authprobe broke inside, its log says where")
+                })
+            }
+            Err(why) => self.invalid(wanted, every, now, Reason::CredentialUnavailable, &format!("TLS: {why}")),
+        };
+        records.extend(results.into_iter().map(Record::Result));
+        records
+    }
+
+    /// Results for a slot that was not run.
+    pub(crate) fn skipped(&self, planned: Timestamp, every: Option<Duration>, why: &str) -> Vec<Record> {
+        run::skipped(self.scope(None, every), planned, why).into_iter().map(Record::Result).collect()
+    }
+
+    fn invalid(
+        &self,
+        wanted: Option<&HashSet<String>>,
+        every: Option<Duration>,
+        at: Timestamp,
+        reason: Reason,
+        why: &str,
+    ) -> Vec<ProbeResult> {
+        let mut results = run::skipped(self.scope(wanted, every), at, why);
+        for result in &mut results {
+            (result.outcome, result.reason) = (Outcome::Invalid, Some(reason));
+        }
+        results
+    }
+
+    fn scope<'a>(&'a self, wanted: Option<&'a HashSet<String>>, every: Option<Duration>) -> Scope<'a> {
+        Scope { target: &self.target, wanted, agent: &self.shared.agent, every }
+    }
+
+    /// Secrets that cannot be used now, each with why.
+    pub(crate) fn unusable(&self) -> Vec<String> {
+        let (wallet, _) = self.shared.keeper.wallet(self.sources.iter(), Timestamp::now());
+        wallet.unusable().map(|(source, why)| format!("{source}: {why}")).collect()
+    }
+}

@@ -1,0 +1,224 @@
+//! The one task that writes: takes records from the one channel, in groups, and keeps them while the store cannot.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use storage::error::Error;
+use storage::record::{Gap, Record};
+use storage::sqlite::writer::{Counts, Writer};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tracing::{error, info, warn};
+
+/// Records that may wait in the channel; beyond that, runs wait with handing theirs over.
+const CHANNEL: usize = 16_384;
+
+/// A group is written when it holds this many records ..
+const GROUP: usize = 256;
+
+/// .. or when its first record is this old.
+const AGE: Duration = Duration::from_millis(200);
+
+/// Records that are kept in memory while the store cannot be written; beyond that the oldest are dropped, and told.
+const KEPT: usize = 100_000;
+
+/// Pauses between attempts at a store that cannot be written.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// Tries at the end, when the daemon stops and the store still cannot be written.
+const LAST_TRIES: u32 = 5;
+
+/// The running recorder.
+pub(crate) struct Recorder {
+    task: JoinHandle<Written>,
+}
+
+/// What became of the records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Records in the store.
+    pub(crate) kept: u64,
+    /// Records that never reached it.
+    pub(crate) lost: u64,
+}
+
+impl Recorder {
+    /// Starts to write what the returned sender is given; it ends when the last sender is gone.
+    pub(crate) fn start(writer: Writer) -> (mpsc::Sender<Record>, Self) {
+        let (sender, receiver) = mpsc::channel(CHANNEL);
+        (sender, Self { task: tokio::spawn(Desk::new(writer).work(receiver)) })
+    }
+
+    /// Waits until everything is written.
+    pub(crate) async fn finish(self) -> Written {
+        self.task.await.unwrap_or_else(|broken| {
+            error!("the recorder broke: {broken}");
+            Written::default()
+        })
+    }
+}
+
+/// The recorder's state: the writer, and what is not in the store yet.
+struct Desk {
+    writer: Option<Writer>,
+    waiting: Vec<Record>,
+    dropped: Option<Dropped>,
+    written: Written,
+    pause: Option<Duration>,
+    again: Instant,
+}
+
+/// Records that had to be dropped, until a gap can say so.
+struct Dropped {
+    count: u64,
+    from: Timestamp,
+}
+
+impl Desk {
+    fn new(writer: Writer) -> Self {
+        Self {
+            writer: Some(writer),
+            waiting: Vec::new(),
+            dropped: None,
+            written: Written::default(),
+            pause: None,
+            again: Instant::now(),
+        }
+    }
+
+    async fn work(mut self, mut records: mpsc::Receiver<Record>) -> Written {
+        let mut open = true;
+        while open {
+            open = self.gather(&mut records).await;
+            if Instant::now() >= self.again {
+                self.write().await;
+            }
+        }
+        let mut tries = 0;
+        while !self.waiting.is_empty() && tries < LAST_TRIES {
+            sleep_until(self.again).await;
+            self.write().await;
+            tries += 1;
+        }
+        self.close().await
+    }
+
+    /// Takes records in until a group is full, its first record is old enough, or a failed write may be tried again.
+    /// False once there will be no more.
+    async fn gather(&mut self, records: &mut mpsc::Receiver<Record>) -> bool {
+        let failed = self.pause.is_some();
+        if self.waiting.is_empty() {
+            match records.recv().await {
+                Some(record) => self.take(record),
+                None => return false,
+            }
+        }
+        let until = if failed { self.again } else { Instant::now() + AGE };
+        while failed || self.waiting.len() < GROUP {
+            match timeout_at(until, records.recv()).await {
+                Ok(Some(record)) => self.take(record),
+                Ok(None) => return false,
+                Err(_) => break,
+            }
+        }
+        true
+    }
+
+    fn take(&mut self, record: Record) {
+        if self.waiting.len() >= KEPT {
+            // The newest is let go: what is kept stays without holes, and the gap has one place.
+            let dropped = self.dropped.get_or_insert_with(|| {
+                error!("{KEPT} records wait for the store, further ones are dropped");
+                Dropped { count: 0, from: Timestamp::now() }
+            });
+            dropped.count += 1;
+            self.written.lost += 1;
+            return;
+        }
+        self.waiting.push(record);
+    }
+
+    async fn write(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let batch = std::mem::take(&mut self.waiting);
+        let Some(mut writer) = self.writer.take() else { return };
+        let worked = tokio::task::spawn_blocking(move || {
+            let appended = append(&mut writer, &batch);
+            let checked = if appended.is_ok() { writer.checkpoint_if_due().map(|_| ()) } else { Ok(()) };
+            (writer, batch, appended, checked)
+        });
+        let Ok((writer, batch, appended, checked)) = worked.await else {
+            error!("the store broke inside authprobe, nothing more is recorded");
+            return;
+        };
+        self.writer = Some(writer);
+        match appended {
+            Ok(refused) => self.wrote(batch.len(), refused),
+            Err(failure) => self.failed(batch, &failure),
+        }
+        if let Err(failure) = checked {
+            warn!("the store's log cannot be moved into the store: {failure}");
+        }
+    }
+
+    fn wrote(&mut self, count: usize, refused: u64) {
+        if self.pause.take().is_some() {
+            info!("the store can be written again, nothing that was kept is lost");
+        }
+        self.written.kept += count as u64 - refused;
+        self.written.lost += refused;
+        if let Some(Dropped { count, from }) = self.dropped.take() {
+            let why = format!("{count} records dropped, the store could not be written");
+            self.waiting.push(Record::Gap(Gap { feed: "prober".into(), from, until: Timestamp::now(), why }));
+        }
+    }
+
+    fn failed(&mut self, batch: Vec<Record>, failure: &Error) {
+        self.waiting = batch;
+        let (first, longest) = PAUSES;
+        if self.pause.is_none() {
+            error!("the store cannot be written, {} records are kept and tried again: {failure}", self.waiting.len());
+        }
+        let pause = self.pause.map_or(first, |last| (last * 2).min(longest));
+        self.pause = Some(pause);
+        self.again = Instant::now() + pause;
+    }
+
+    async fn close(mut self) -> Written {
+        self.written.lost += self.waiting.len() as u64;
+        if let Some(writer) = self.writer.take() {
+            match tokio::task::spawn_blocking(move || writer.close()).await {
+                Ok(Ok(())) => (),
+                Ok(Err(failure)) => warn!("the store was not closed cleanly: {failure}"),
+                Err(broken) => error!("the store broke while closing: {broken}"),
+            }
+        }
+        self.written
+    }
+}
+
+/// Appends a batch. A record that the store refuses for what it is must not block the others: it is told and left out.
+/// Gives the number of records that were left out.
+fn append(writer: &mut Writer, batch: &[Record]) -> Result<u64, Error> {
+    match writer.append(batch) {
+        Ok(Counts { .. }) => Ok(0),
+        Err(Error::Refused { .. }) => {
+            let mut refused = 0;
+            for record in batch {
+                match writer.append(std::slice::from_ref(record)) {
+                    Ok(Counts { .. }) => (),
+                    Err(error @ Error::Refused { .. }) => {
+                        error!("a record is not kept: {error}");
+                        refused += 1;
+                    }
+                    Err(other) => return Err(other),
+                }
+            }
+            Ok(refused)
+        }
+        Err(other) => Err(other),
+    }
+}

@@ -1,0 +1,6 @@
+//! When each target is due: one timer, planned starts on the wall clock, nothing lost in silence.
+
+pub(crate) mod calendar;
+pub(crate) mod grid;
+pub(crate) mod lateness;
+pub(crate) mod timer;

@@ -1,0 +1,202 @@
+//! The one timer: sleeps until the next slot is due and hands out every slot, in time, late, or lost.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::schedule::grid::Grid;
+
+/// The longest sleep: after it the wall clock is read again, so that a step of the clock does no lasting harm.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// Slots of one target that are handed out one by one after a stall; more are told as one stretch.
+const CATCH_UP: usize = 10;
+
+/// A planned start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Slot {
+    /// The planned start.
+    pub(crate) planned: Timestamp,
+    /// Which target.
+    pub(crate) target: usize,
+    /// The planned start after this one.
+    pub(crate) next: Timestamp,
+}
+
+/// What the timer has to say of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Start now.
+    Now(Slot),
+    /// It came too late to be started.
+    Late(Slot),
+    /// Every slot of this target in the half-open stretch came too late, and there are many.
+    Lost {
+        /// Which target.
+        target: usize,
+        /// The first lost slot.
+        from: Timestamp,
+        /// The first slot that is not lost.
+        until: Timestamp,
+    },
+}
+
+/// The grids of the targets that have one, by the target's number, with the grace within which a late start still counts.
+pub(crate) struct Timer {
+    grids: Vec<Option<(Grid, Duration)>>,
+    heap: BinaryHeap<Reverse<Slot>>,
+}
+
+impl Timer {
+    /// A timer for targets with an interval; `None` for those whose slots a calendar plans.
+    pub(crate) fn new(intervals: impl Iterator<Item = Option<(Grid, Duration)>>, now: Timestamp) -> Self {
+        let grids: Vec<_> = intervals.collect();
+        let mut heap = BinaryHeap::with_capacity(grids.len());
+        for (target, grid) in grids.iter().enumerate() {
+            if let Some((grid, _)) = grid {
+                let planned = grid.after(now);
+                heap.push(Reverse(Slot { planned, target, next: grid.after(planned) }));
+            }
+        }
+        Self { grids, heap }
+    }
+
+    /// Hands out slots until it is cancelled. `planner` brings the slots of calendars.
+    pub(crate) async fn drive(
+        mut self,
+        mut planner: mpsc::Receiver<Slot>,
+        cancel: CancellationToken,
+        mut hand: impl FnMut(Due),
+    ) {
+        let mut planning = true;
+        loop {
+            for due in self.due(Timestamp::now()) {
+                hand(due);
+            }
+            let sleep = tokio::time::sleep(self.pause(Timestamp::now()));
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                planned = planner.recv(), if planning => match planned {
+                    Some(slot) => self.heap.push(Reverse(slot)),
+                    None => planning = false,
+                },
+                () = sleep => (),
+            }
+        }
+    }
+
+    fn pause(&self, now: Timestamp) -> Duration {
+        let next = self.heap.peek().map(|Reverse(slot)| slot.planned.duration_since(now));
+        next.map_or(LONGEST_SLEEP, |left| Duration::try_from(left).unwrap_or_default().min(LONGEST_SLEEP))
+    }
+
+    /// Everything that is due at a moment; the next slot of each grid is planned from the slot, never from the moment.
+    fn due(&mut self, now: Timestamp) -> Vec<Due> {
+        let mut all = Vec::new();
+        while let Some(Reverse(slot)) = self.heap.peek().copied().filter(|Reverse(slot)| slot.planned <= now) {
+            self.heap.pop();
+            let Some((grid, grace)) = self.grids.get(slot.target).copied().flatten() else {
+                all.push(Due::Now(slot));
+                continue;
+            };
+            let mut slots = vec![slot];
+            let mut last = slot;
+            while last.next <= now && slots.len() < CATCH_UP {
+                last = Slot { planned: last.next, next: grid.after(last.next), ..last };
+                slots.push(last);
+            }
+            if last.next <= now {
+                // The clock may have jumped by days: one stretch says as much as a million slots.
+                let newest = grid.after(now);
+                all.push(Due::Lost { target: slot.target, from: slot.planned, until: newest });
+                self.heap.push(Reverse(Slot { planned: newest, next: grid.after(newest), ..slot }));
+                continue;
+            }
+            let late = |slot: &Slot| now.duration_since(slot.planned) > jiff::SignedDuration::try_from(grace).unwrap_or_default();
+            let (started, lost) = match slots.pop() {
+                Some(newest) if !late(&newest) => (Some(newest), slots),
+                newest => (None, slots.into_iter().chain(newest).collect()),
+            };
+            all.extend(lost.into_iter().map(Due::Late));
+            all.extend(started.map(Due::Now));
+            self.heap.push(Reverse(Slot { planned: last.next, next: grid.after(last.next), ..last }));
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: Duration = Duration::from_secs(30);
+    const GRACE: Duration = Duration::from_secs(5);
+
+    fn at(millisecond: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_800_000_000_000 + millisecond).expect("in range")
+    }
+
+    fn timer() -> (Timer, Timestamp) {
+        let grid = Grid::new("a", EVERY);
+        (Timer::new(std::iter::once(Some((grid, GRACE))), at(0)), grid.after(at(0)))
+    }
+
+    fn after(moment: Timestamp, seconds: i64) -> Timestamp {
+        moment + jiff::SignedDuration::from_secs(seconds)
+    }
+
+    #[test]
+    fn nothing_is_due_before_the_first_slot() {
+        let (mut timer, first) = timer();
+        assert_eq!(timer.due(at(0)), []);
+        let due = timer.due(first);
+        assert_eq!(due, [Due::Now(Slot { planned: first, target: 0, next: after(first, 30) })]);
+        assert_eq!(timer.due(first), [], "a slot is handed out once");
+    }
+
+    #[test]
+    fn a_slot_within_the_grace_is_started_and_the_next_keeps_its_place() {
+        let (mut timer, first) = timer();
+        assert!(matches!(timer.due(after(first, 4))[..], [Due::Now(slot)] if slot.planned == first));
+        assert!(matches!(timer.due(after(first, 30))[..], [Due::Now(slot)] if slot.planned == after(first, 30)));
+    }
+
+    #[test]
+    fn every_slot_of_a_short_stall_is_told_and_only_a_timely_one_is_started() {
+        let (mut timer, first) = timer();
+        let due = timer.due(after(first, 62));
+        assert!(matches!(due[..], [Due::Late(a), Due::Late(b), Due::Now(c)]
+            if a.planned == first && b.planned == after(first, 30) && c.planned == after(first, 60)));
+        let due = timer.due(after(first, 99));
+        assert!(matches!(due[..], [Due::Late(slot)] if slot.planned == after(first, 90)), "nine seconds are too late");
+    }
+
+    #[test]
+    fn a_long_stall_is_told_as_one_stretch_that_ends_at_the_next_slot() {
+        let (mut timer, first) = timer();
+        let due = timer.due(after(first, 86_400 + 1));
+        assert_eq!(due, [Due::Lost { target: 0, from: first, until: after(first, 86_430) }]);
+        assert!(matches!(timer.due(after(first, 86_430))[..], [Due::Now(_)]));
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_repeats_no_slot() {
+        let (mut timer, first) = timer();
+        assert_eq!(timer.due(first).len(), 1);
+        assert_eq!(timer.due(after(first, -3600)), []);
+        assert_eq!(timer.due(first), []);
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_timer_ends() {
+        let (timer, _) = timer();
+        let (_planner, slots) = mpsc::channel(1);
+        let cancel = CancellationToken::new();
+        cancel.cancel();
+        timer.drive(slots, cancel, |_| ()).await;
+    }
+}

@@ -1,0 +1,9 @@
+//! Keeps what was observed: the vocabulary of records, the embedded store and the NDJSON interchange.
+
+pub mod check;
+pub mod error;
+pub mod interchange;
+pub mod locator;
+pub mod record;
+pub mod sqlite;
+pub mod window;

@@ -1,0 +1,16 @@
+//! What the store promises, tried through its public functions on real files.
+
+#[cfg(test)]
+mod bad_lines;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod model;
+#[cfg(all(test, unix))]
+mod readonly;
+#[cfg(test)]
+mod sharing;

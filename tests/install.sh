@@ -1,0 +1,62 @@
+#!/bin/sh
+# Installs what the tests need on a Debian machine: real servers and a C compiler.
+# Run it as often as you like, as root or as somebody who may use sudo.
+set -eu
+
+say() { echo "install: $*" >&2; }
+
+root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        say "root is needed for: $*"
+        exit 1
+    fi
+}
+
+missing=""
+# Adds packages ($2 and more) unless the command or file $1 that they bring is there.
+need() {
+    command -v "$1" >/dev/null || [ -e "$1" ] || { shift; missing="$missing $*"; }
+}
+# Of the database helpers that satisfy glewlwyd, the one for SQLite drags in the least.
+need glewlwyd glewlwyd dbconfig-sqlite3
+need etcd etcd-server
+need /etc/ssl/certs/ca-certificates.crt ca-certificates
+need cc gcc
+need /usr/include/stdio.h libc6-dev
+# The benchmarks are Python scripts.
+need python3 python3
+
+if [ -z "$missing" ]; then
+    say "nothing to do: all packages are there"
+    exit 0
+fi
+if ! command -v apt-get >/dev/null; then
+    say "no apt-get here: install these or their likes yourself:$missing"
+    exit 1
+fi
+
+# The tests start servers of their own, so the packages must not start theirs.
+# 101 is the answer "not allowed" in Debian's policy for service scripts.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap 'root rm -f "$policy"' EXIT
+    trap 'exit 1' HUP INT TERM
+    printf '#!/bin/sh\nexit 101\n' | root tee "$policy" >/dev/null
+    root chmod 755 "$policy"
+fi
+
+say "installing:$missing"
+root apt-get update -q
+# shellcheck disable=SC2086 # one word a package
+root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -q -y --no-install-recommends $missing
+
+# Nor at the next boot. Only what was installed just now is touched.
+if command -v systemctl >/dev/null; then
+    case "$missing " in *" glewlwyd "*) root systemctl disable -q glewlwyd || say "glewlwyd stays enabled" ;; esac
+    case "$missing " in *" etcd-server "*) root systemctl disable -q etcd || say "etcd stays enabled" ;; esac
+fi
+say "done; the servers are installed, none was started"

@@ -1,0 +1,4 @@
+//! The program against real third-party servers and against what it ships, in one binary.
+
+mod real_servers;
+mod servers;

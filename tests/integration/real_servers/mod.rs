@@ -1,0 +1,5 @@
+//! Probing servers that other people wrote.
+
+mod etcd_comes_up;
+mod glewlwyd_comes_up;
+mod processes_end;

@@ -1,0 +1,8 @@
+//! Real third-party servers, each started on loopback in a directory of its own.
+
+pub(crate) mod etcd;
+pub(crate) mod fixture;
+pub(crate) mod glewlwyd;
+pub(crate) mod http;
+pub(crate) mod jwt;
+pub(crate) mod process;
