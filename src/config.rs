@@ -12,7 +12,7 @@ mod file;
 mod later;
 pub(crate) mod mistake;
 pub(crate) mod schedule;
-pub(crate) mod secrets;
+mod secrets;
 mod sources;
 mod spot;
 
@@ -140,9 +140,8 @@ fn text(path: &Path) -> Result<String, String> {
         _ => format!("the file cannot be read: {error}"),
     };
     let mut text = String::new();
-    let length = Opened::open(path)
-        .and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text))
-        .map_err(unreadable)?;
+    let length =
+        Opened::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text)).map_err(unreadable)?;
     if length as u64 > LONGEST {
         return Err(format!("the file is longer than {LONGEST} bytes"));
     }
@@ -178,12 +177,15 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
     }
     let spot = root.key("targets");
     check::target::together(&sections, &spot, findings);
+    let links =
+        sections.iter().filter_map(|section| Some((section.name.clone(), section.kubernetes.clone()?))).collect();
     let targets: Vec<TargetConfig> = sections
         .into_iter()
         .zip(spot.elements())
         .filter_map(|(section, spot)| check::target::one(section, &spot, base, findings))
         .collect();
-    let judging = check::judging::check(slos, corrections, &targets, root, findings);
+    let judged = check::judging::check(slos, corrections, &targets, root, findings);
+    let judging = Settings { links, ..judged };
     Some(Config { store: store?, agent, targets, judging })
 }
 

@@ -10,11 +10,10 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use probes::credential::{Credential, Held, Source, Unusable, Wallet};
-use storage::record::{Change, ChangeKind, Known, Operation};
+use storage::record::{Change, ChangeKind, Known, OWN_CREDENTIALS, Operation};
 use tracing::info;
 
-/// Largest secret file that is read, in bytes.
-const LARGEST: u64 = 64 * 1024;
+use crate::source;
 
 /// How long a replaced key still verifies: servers take a new secret up pod by pod, and old tokens live on.
 const OVERLAP: Duration = Duration::from_secs(15 * 60);
@@ -26,6 +25,7 @@ const REMEMBERED: usize = 16;
 pub(crate) struct Keeper {
     key: hmac::Key,
     entries: Mutex<HashMap<Source, Entry>>,
+    users: Mutex<HashMap<Source, Vec<String>>>,
 }
 
 /// What is known of one source.
@@ -49,19 +49,18 @@ pub(crate) struct Stamp {
     modified: i128,
 }
 
-/// A secret that has another value than before.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Rotation {
-    /// Where it comes from.
-    pub(crate) source: Source,
-    /// What is recorded; its targets are for the caller to fill in.
-    pub(crate) change: Change,
-}
-
 impl Keeper {
     /// A keeper that makes its fingerprints with the given key.
     pub(crate) fn new(key: &[u8]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), entries: Mutex::default() }
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), entries: Mutex::default(), users: Mutex::default() }
+    }
+
+    /// Notes that a target depends on some sources; a change of one names every target that does.
+    pub(crate) fn register<'a>(&self, target: &str, sources: impl Iterator<Item = &'a Source>) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        for source in sources {
+            users.entry(source.clone()).or_default().push(target.to_owned());
+        }
     }
 
     /// The values of some sources now, and what changed since they were last asked for.
@@ -69,7 +68,7 @@ impl Keeper {
         &self,
         sources: impl Iterator<Item = &'a Source>,
         now: Timestamp,
-    ) -> (Wallet, Vec<Rotation>) {
+    ) -> (Wallet, Vec<Change>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut wallet, mut rotations) = (Wallet::default(), Vec::new());
         for source in sources {
@@ -77,7 +76,10 @@ impl Keeper {
                 entries.insert(source.clone(), Entry::first(now));
             }
             let Some(entry) = entries.get_mut(source) else { continue };
-            rotations.extend(entry.refresh(source, &self.key, now).map(|change| Rotation { source: source.clone(), change }));
+            if let Some(change) = entry.refresh(source, &self.key, now) {
+                let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+                rotations.push(Change { targets: users.get(source).cloned().unwrap_or_default(), ..change });
+            }
             wallet.insert(source.clone(), entry.held(now));
         }
         (wallet, rotations)
@@ -97,18 +99,14 @@ impl Entry {
         match source {
             // The environment of a process does not change.
             Source::Env(_) if self.value.is_ok() => return None,
-            Source::Env(name) => self.value = from_env(name),
+            Source::Env(_) | Source::Kubernetes(_) => self.value = source::read(source),
             Source::File(path) => {
                 let stamp = Stamp::of(path);
                 if stamp.is_some() && stamp == self.stamp {
                     return None;
                 }
                 self.stamp = stamp;
-                self.value = from_file(path);
-            }
-            Source::Kubernetes(_) => {
-                let why = "reading Kubernetes Secrets is not in this version; mount the Secret and use {file: PATH}";
-                self.value = Err(Unusable(why.into()));
+                self.value = source::read(source);
             }
         }
         let value = self.value.as_ref().ok()?.clone();
@@ -144,7 +142,7 @@ impl Entry {
             reverts,
             operation: Some(Operation::Updated),
             summary: format!("content changed, keyed fingerprint {old} → {new}"),
-            source: "credentials".into(),
+            source: OWN_CREDENTIALS.into(),
             known_at: Some(now),
             ..Change::default()
         }
@@ -152,7 +150,8 @@ impl Entry {
 
     fn held(&self, now: Timestamp) -> Result<Held, Unusable> {
         let current = self.value.clone()?;
-        let fresh = |replaced: &Timestamp| Duration::try_from(now.duration_since(*replaced)).unwrap_or_default() < OVERLAP;
+        let fresh =
+            |replaced: &Timestamp| Duration::try_from(now.duration_since(*replaced)).unwrap_or_default() < OVERLAP;
         let previous = self.previous.as_ref().filter(|(_, replaced)| fresh(replaced)).map(|(old, _)| old.clone());
         Ok(Held { current, previous })
     }
@@ -175,26 +174,9 @@ impl Stamp {
 fn object(source: &Source) -> String {
     match source {
         Source::Env(name) => format!("Env/{name}"),
-        Source::File(path) => format!("File/{}", path.display()),
+        Source::File(path) => format!("File/{}", path.display().to_string().trim_start_matches('/')),
         Source::Kubernetes(key) => format!("Secret/{}", key.secret),
     }
-}
-
-fn from_env(name: &str) -> Result<Credential, Unusable> {
-    match std::env::var(name) {
-        Ok(value) => Credential::new(value),
-        Err(std::env::VarError::NotPresent) => Err(Unusable("it is not set".into())),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Unusable("it is not text in UTF-8".into())),
-    }
-}
-
-fn from_file(path: &Path) -> Result<Credential, Unusable> {
-    let unusable = |error: std::io::Error| Unusable(format!("it cannot be read: {}", error.kind()));
-    let size = fs::metadata(path).map_err(unusable)?.len();
-    if size > LARGEST {
-        return Err(Unusable(format!("it has {size} bytes, the limit is {LARGEST}")));
-    }
-    Credential::new(fs::read_to_string(path).map_err(unusable)?)
 }
 
 fn fingerprint(key: &hmac::Key, value: &Credential) -> String {
@@ -234,8 +216,7 @@ mod tests {
         fn rotations(&self, second: i64) -> Vec<Change> {
             let source = Source::File(self.path.clone());
             let now = Timestamp::from_second(second).expect("in range");
-            let (_, rotations) = self.keeper.wallet(std::iter::once(&source), now);
-            rotations.into_iter().map(|rotation| rotation.change).collect()
+            self.keeper.wallet(std::iter::once(&source), now).1
         }
     }
 
@@ -253,13 +234,29 @@ mod tests {
     }
 
     #[test]
+    fn a_change_names_every_target_that_depends_on_the_secret() {
+        let secret = Secret::new();
+        let source = Source::File(secret.path.clone());
+        for target in ["a", "b"] {
+            secret.keeper.register(target, std::iter::once(&source));
+        }
+        secret.write("first-value", 100);
+        secret.rotations(1000);
+        secret.write("second-value", 1005);
+        assert_eq!(secret.rotations(1010)[0].targets, ["a", "b"]);
+    }
+
+    #[test]
     fn a_file_with_an_old_date_is_told_as_an_interval() {
         let secret = Secret::new();
         secret.write("first-value", 100);
         secret.rotations(1000);
         secret.write("second-value", 50);
         let told = secret.rotations(1010);
-        assert_eq!((told[0].time_lo, told[0].time_hi), (Timestamp::from_second(1000).ok(), Timestamp::from_second(1010).ok()));
+        assert_eq!(
+            (told[0].time_lo, told[0].time_hi),
+            (Timestamp::from_second(1000).ok(), Timestamp::from_second(1010).ok())
+        );
     }
 
     #[test]

@@ -32,7 +32,8 @@ pub(crate) fn start(level: Level, format: Format) {
         }
     };
     // A test may have begun already.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter_fn(move |line| is_kept(line, level)))).try_init();
+    let _ =
+        tracing_subscriber::registry().with(lines.with_filter(filter_fn(move |line| is_kept(line, level)))).try_init();
 }
 
 fn is_kept(line: &Metadata<'_>, level: Level) -> bool {

@@ -13,6 +13,7 @@ mod logging;
 mod prober;
 mod recorder;
 mod schedule;
+mod source;
 mod transports;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::commands::Cli;
+use crate::config::mistake::Mistakes;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
@@ -34,7 +36,11 @@ fn main() -> ExitCode {
     match commands::run(cli) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("authprobe: {error:#}");
+            // A list of mistakes stands for itself, as compilers print theirs.
+            match error.downcast_ref::<Mistakes>() {
+                Some(mistakes) => eprintln!("{mistakes}"),
+                None => eprintln!("authprobe: {error:#}"),
+            }
             exit::of(&error).into()
         }
     }

@@ -40,7 +40,8 @@ pub(crate) struct Prober {
 impl Prober {
     pub(crate) fn new(config: &TargetConfig, shared: Shared) -> Self {
         let TargetConfig { target, schedule: _, tls } = config.clone();
-        let sources = target.probes.sources().into_iter().cloned().collect();
+        let sources: Vec<Source> = target.probes.sources().into_iter().cloned().collect();
+        shared.keeper.register(&target.name, sources.iter());
         Self { target, tls, way: Way::default(), sources, session: Arc::default(), shared }
     }
 
@@ -58,13 +59,7 @@ impl Prober {
     ) -> Vec<Record> {
         let now = Timestamp::now();
         let (wallet, rotations) = self.shared.keeper.wallet(self.sources.iter(), now);
-        let mut records: Vec<Record> = rotations
-            .into_iter()
-            .map(|mut rotation| {
-                rotation.change.targets.push(self.target.name.clone());
-                Record::Change(rotation.change)
-            })
-            .collect();
+        let mut records: Vec<Record> = rotations.into_iter().map(Record::Change).collect();
         let results = match self.way.to(&self.target, &self.tls, &self.shared.profiles) {
             Ok(transport) => {
                 let order = Order { scope: self.scope(wanted, every), transport: &transport, wallet: &wallet };

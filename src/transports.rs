@@ -1,19 +1,17 @@
 //! The ways to the targets: TLS files are read once for all targets that name them, and again when they change.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use probes::credential::Unusable;
 use probes::protocol::http::Transport;
 use probes::protocol::tls::{Files, Profile};
 use probes::target::{Target, Tls};
 use tracing::info;
 
 use crate::credentials::Stamp;
-
-/// Largest TLS file that is read, in bytes.
-const LARGEST: u64 = 4 * 1024 * 1024;
+use crate::source;
 
 /// The TLS profiles of all targets.
 #[derive(Debug, Default)]
@@ -85,10 +83,6 @@ fn read(tls: &Tls) -> Result<Files, String> {
 }
 
 fn content(path: &Path) -> Result<Vec<u8>, String> {
-    let unreadable = |error: std::io::Error| format!("{} cannot be read: {}", path.display(), error.kind());
-    let size = fs::metadata(path).map_err(unreadable)?.len();
-    if size > LARGEST {
-        return Err(format!("{} has {size} bytes, the limit is {LARGEST}", path.display()));
-    }
-    fs::read(path).map_err(unreadable)
+    let read = source::file(path, source::LONGEST_PEM);
+    read.map(|bytes| bytes.to_vec()).map_err(|Unusable(why)| format!("file {}: {why}", path.display()))
 }

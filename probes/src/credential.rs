@@ -21,17 +21,26 @@ pub const SHORTEST: usize = 8;
 pub struct Credential(Arc<Zeroizing<String>>);
 
 impl Credential {
-    /// Takes a secret that a user configured. Line ends at the end of a file are not part of it.
+    /// Takes a value that a user configured. Line ends at the end of a file are not part of it.
     ///
     /// # Errors
-    /// When it is empty or shorter than [`SHORTEST`] bytes.
+    /// When it is empty.
     pub fn new(value: String) -> Result<Self, Unusable> {
         let value = Zeroizing::new(value);
-        let trimmed = value.trim_end_matches(['\r', '\n']);
-        match trimmed.len() {
-            0 => Err(Unusable("it is empty".into())),
+        match value.trim_end_matches(['\r', '\n']) {
+            "" => Err(Unusable("it is empty".into())),
+            trimmed => Ok(Self(Arc::new(Zeroizing::new(trimmed.to_owned())))),
+        }
+    }
+
+    /// The value as a secret, which a user's name need not be.
+    ///
+    /// # Errors
+    /// When it is shorter than [`SHORTEST`] bytes.
+    pub fn as_secret(&self) -> Result<&Self, Unusable> {
+        match self.0.len() {
             short if short < SHORTEST => Err(Unusable(format!("it has {short} bytes, the least is {SHORTEST}"))),
-            _ => Ok(Self(Arc::new(Zeroizing::new(trimmed.to_owned())))),
+            _ => Ok(self),
         }
     }
 
@@ -132,19 +141,25 @@ impl Wallet {
         self.values.insert(source, value);
     }
 
-    /// The value in force of a source.
+    /// The secret in force of a source.
     ///
     /// # Errors
-    /// When it could not be read, or is not usable.
+    /// When it could not be read, or is too short for a secret.
     pub(crate) fn get(&self, source: &Source) -> Result<&Credential, Unusable> {
         self.held(source).map(|held| &held.current)
     }
 
-    /// The value of a source with its predecessor.
+    /// The secret of a source with its predecessor.
     ///
     /// # Errors
     /// As [`Wallet::get`].
     pub(crate) fn held(&self, source: &Source) -> Result<&Held, Unusable> {
+        let held = self.value(source)?;
+        held.current.as_secret().map_err(|Unusable(why)| Unusable(format!("{source}: {why}")))?;
+        Ok(held)
+    }
+
+    fn value(&self, source: &Source) -> Result<&Held, Unusable> {
         match self.values.get(source) {
             Some(Ok(held)) => Ok(held),
             Some(Err(Unusable(why))) => Err(Unusable(format!("{source}: {why}"))),
@@ -152,14 +167,14 @@ impl Wallet {
         }
     }
 
-    /// The text, from where it is kept.
+    /// The text, from where it is kept. It may be short, as the names of users are.
     ///
     /// # Errors
-    /// As [`Wallet::get`].
+    /// When it could not be read.
     pub(crate) fn text<'a>(&'a self, text: &'a Text) -> Result<&'a str, Unusable> {
         match text {
             Text::Plain(plain) => Ok(plain),
-            Text::From(source) => self.get(source).map(Credential::expose),
+            Text::From(source) => self.value(source).map(|held| held.current.expose()),
         }
     }
 
@@ -252,7 +267,8 @@ mod tests {
     #[test]
     fn an_empty_or_very_short_secret_is_refused_without_showing_it() {
         assert_eq!(Credential::new("\n".into()), Err(Unusable("it is empty".into())));
-        assert_eq!(Credential::new("hunter2".into()), Err(Unusable("it has 7 bytes, the least is 8".into())));
+        let short = Credential::new("hunter2".into()).expect("not empty");
+        assert_eq!(short.as_secret(), Err(Unusable("it has 7 bytes, the least is 8".into())));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod classify;
 pub mod credential;
+#[cfg(test)]
+mod fixtures;
 pub mod kinds;
 mod observation;
 pub mod protocol;

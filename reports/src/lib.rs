@@ -9,6 +9,7 @@ pub mod formats;
 pub mod incident;
 pub mod input;
 pub mod interval;
+pub mod link;
 pub mod period;
 pub mod report;
 pub mod settings;

@@ -11,6 +11,7 @@ use crate::cause::Verdict;
 use crate::cause::model::Model;
 use crate::digest;
 use crate::incident::{Blame, Cost, Incident, incidents};
+use crate::link;
 use crate::input::{Input, shift};
 use crate::period;
 use crate::settings::{Correction, Settings, Slo};
@@ -136,10 +137,11 @@ const USUAL: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// # Errors
 /// When the store cannot be read, or the incident that was asked for does not exist.
 pub fn build(reader: &Reader, settings: &Settings, request: &Request) -> Result<Report, Error> {
-    let input = reader.at_one_moment(|reader| {
+    let mut input = reader.at_one_moment(|reader| {
         let watermark = reader.watermark()?;
         Input::load(reader, reach(settings, request, watermark))
     })?;
+    link::apply(&settings.links, &mut input.changes);
     build_from(&input, settings, request)
 }
 

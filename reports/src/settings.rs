@@ -12,6 +12,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::link::Link;
+
 /// All that the configuration says about judging.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -21,6 +23,8 @@ pub struct Settings {
     pub corrections: Vec<Correction>,
     /// Interval of each target's schedule, for results that do not carry one.
     pub every: BTreeMap<String, Duration>,
+    /// What belongs to a target in Kubernetes, by the target's name.
+    pub links: BTreeMap<String, Link>,
 }
 
 /// One service level objective.

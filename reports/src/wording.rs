@@ -54,10 +54,10 @@ pub fn percent(share: Option<f64>) -> String {
     let percent = share * 100.0;
     let distance = (100.0 - percent).abs();
     match distance {
-        0.0 => "100 %".to_owned(),
-        d if d < 0.1 => format!("{:.3} %", if percent < 100.0 { percent.min(99.999) } else { percent }),
-        d if d < 10.0 => format!("{percent:.2} %"),
-        _ => format!("{percent:.1} %"),
+        0.0 => "100%".to_owned(),
+        d if d < 0.1 => format!("{:.3}%", if percent < 100.0 { percent.min(99.999) } else { percent }),
+        d if d < 10.0 => format!("{percent:.2}%"),
+        _ => format!("{percent:.1}%"),
     }
 }
 
@@ -182,10 +182,10 @@ mod tests {
 
     #[test]
     fn a_share_just_below_one_never_reads_as_one_hundred_percent() {
-        assert_eq!(percent(Some(0.999_999_9)), "99.999 %");
-        assert_eq!(percent(Some(1.0)), "100 %");
-        assert_eq!(percent(Some(0.9987)), "99.87 %");
-        assert_eq!(percent(Some(-0.25)), "-25.0 %");
+        assert_eq!(percent(Some(0.999_999_9)), "99.999%");
+        assert_eq!(percent(Some(1.0)), "100%");
+        assert_eq!(percent(Some(0.9987)), "99.87%");
+        assert_eq!(percent(Some(-0.25)), "-25.0%");
         assert_eq!(percent(None), "no data");
     }
 

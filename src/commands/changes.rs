@@ -25,7 +25,7 @@ pub(crate) struct Changes {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    Add(Add),
+    Add(Box<Add>),
     List(List),
 }
 
@@ -113,13 +113,14 @@ struct List {
 
 pub(crate) fn run(args: Changes) -> anyhow::Result<Exit> {
     match args.what {
-        What::Add(add) => record(add),
+        What::Add(add) => record(*add),
         What::List(list) => print(list),
     }
 }
 
 fn record(args: Add) -> anyhow::Result<Exit> {
-    let Add { kind, object, targets, at, until, id, data_changed, revision, reverts, actor, source, store, summary } = args;
+    let Add { kind, object, targets, at, until, id, data_changed, revision, reverts, actor, source, store, summary } =
+        args;
     let now = Timestamp::now();
     let mut change = Change {
         id: id.unwrap_or_default(),

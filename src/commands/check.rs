@@ -91,8 +91,10 @@ pub(crate) fn run(args: Check) -> anyhow::Result<Exit> {
     let Locator::Sqlite(path) = &store;
     // A store that cannot be written is told before anything is sent.
     let writer = record.then(|| Writer::open(path)).transpose()?;
-    let key = if record { fingerprint_key::beside(path).context("the key for fingerprints of secrets")? } else { Vec::new() };
-    let shared = Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: config.agent.as_str().into() };
+    let key =
+        if record { fingerprint_key::beside(path).context("the key for fingerprints of secrets")? } else { Vec::new() };
+    let shared =
+        Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: config.agent.as_str().into() };
     let runtime = commands::runtime().context("the runtime cannot be started")?;
     let records = runtime.block_on(all(selected, &shared));
     runtime.shutdown_background();
@@ -119,12 +121,14 @@ fn select<'a>(
     let wanted = |target: &'a TargetConfig| {
         let name = &target.target.name;
         let plans = target.target.probes.plans().into_iter().filter(|plan| {
-            let by_itself = plan.variant != Variant::Held && (plan.kind, plan.expect) != (ProbeKind::Login, Expect::Deny);
+            let by_itself =
+                plan.variant != Variant::Held && (plan.kind, plan.expect) != (ProbeKind::Login, Expect::Deny);
             if probes.is_empty() { by_itself } else { is_named(name, &plan.name) }
         });
         (target, plans.map(|plan| plan.name).collect::<HashSet<_>>())
     };
-    let is_target = |target: &&TargetConfig| targets.is_empty() || targets.iter().any(|glob| glob.is_match(&target.target.name));
+    let is_target =
+        |target: &&TargetConfig| targets.is_empty() || targets.iter().any(|glob| glob.is_match(&target.target.name));
     config.targets.iter().filter(is_target).map(wanted).filter(|(_, wanted)| !wanted.is_empty()).collect()
 }
 

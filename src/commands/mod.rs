@@ -26,7 +26,11 @@ const DEFAULT_STORE: &str = "authprobe.db";
 
 /// Probes authentication and authorization, and names the change behind a failure
 #[derive(Debug, Parser)]
-#[command(name = "authprobe", version, propagate_version = true, after_help = "\
+#[command(
+    name = "authprobe",
+    version,
+    propagate_version = true,
+    after_help = "\
 Examples:
   authprobe demo                         see it work, with nothing else installed
   authprobe init && authprobe config check
@@ -34,7 +38,8 @@ Examples:
   authprobe run                          probe all the time
   authprobe report incidents --last 24h
 
-Exit codes: 0 all fine · 1 a probe failed or an objective is missed · 2 usage or configuration error · 3 our own fault")]
+Exit codes: 0 all fine · 1 a probe failed or an objective is missed · 2 usage or configuration error · 3 our own fault"
+)]
 pub(crate) struct Cli {
     /// How much to log [default: info; of `demo` warn]
     #[arg(long, global = true, value_name = "LEVEL", env = "AUTHPROBE_LOG",

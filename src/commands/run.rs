@@ -53,7 +53,8 @@ pub(crate) fn run(args: Run) -> anyhow::Result<Exit> {
 
 /// Cancels when the process is asked to end.
 pub(crate) async fn cancel_on_signal(stop: CancellationToken) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         return;
     };
     let asked = tokio::select! {

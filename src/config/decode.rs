@@ -49,13 +49,11 @@ pub(super) fn decode<T: DeserializeOwned + JsonSchema>(root: &Node) -> Decoded<T
         if !follows(&fault, node, root, &lost) {
             let unknown = matches!(fault.kind, Kind::UnknownKey { .. });
             let path = if unknown { String::new() } else { fault.path() };
-            let others = absent(&fault, node, root, &lost, || schema_for!(T));
-            let message = match others.as_slice() {
+            let absent = absent(&fault, node, root, &lost, || schema_for!(T));
+            let keys: Vec<&str> = absent.iter().map(String::as_str).collect();
+            let message = match keys.as_slice() {
                 [] | [_] => fault.message(),
-                keys => format!(
-                    "the keys {} are missing",
-                    listed(&keys.iter().map(String::as_str).collect::<Vec<_>>(), "and")
-                ),
+                keys => format!("the keys {} are missing", listed(keys, "and")),
             };
             mistakes.push(Mistake { place, path, message });
         }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use probes::target::{HttpVersion, Probes, Tls};
+use reports::link::Link;
 use reports::settings::{Correction, Slo};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::later::{Changes, Link, Receiver, Retention, ScheduledReport};
+use crate::config::later::{Changes, Receiver, Retention, ScheduledReport};
 
 /// The configuration of authprobe.
 #[derive(Debug, Deserialize, JsonSchema)]

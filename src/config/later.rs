@@ -28,36 +28,6 @@ pub(super) struct Retention {
     pub(super) max_size: Option<ByteSize>,
 }
 
-/// What belongs to a target in Kubernetes.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Link {
-    /// Namespace of the workloads and the Secrets.
-    pub(super) namespace: String,
-    /// `KIND/NAME` of what serves the API.
-    #[serde(default)]
-    pub(super) workloads: Vec<String>,
-    /// Names of the Secrets by their role.
-    #[serde(default)]
-    pub(super) secrets: Roles,
-}
-
-/// Names of Secrets by their role.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Roles {
-    /// What tokens are signed with.
-    pub(super) jwt_signing: Option<String>,
-    /// The API keys.
-    pub(super) api_keys: Option<String>,
-    /// A password.
-    pub(super) password: Option<String>,
-    /// A certificate and its key.
-    pub(super) tls: Option<String>,
-    /// Anything else.
-    pub(super) other: Option<String>,
-}
-
 /// Where changes are looked for.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

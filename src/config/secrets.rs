@@ -1,45 +1,14 @@
-//! Reads the value of a secret reference, and tries whether it will do.
+//! Tries whether the secrets and TLS files of the configuration will do.
 
-use std::env::{self, VarError};
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use jsonwebtoken::{AlgorithmFamily, DecodingKey};
-use probes::credential::{Credential, Source, Unusable};
+use probes::credential::{Source, Unusable};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use zeroize::Zeroizing;
 
 use crate::config::sources::Use;
-
-/// Longest file with a secret that is read, in bytes.
-const LONGEST_SECRET: u64 = 64 * 1024;
-/// Longest PEM file that is read, in bytes; a bundle of authorities is long.
-const LONGEST_PEM: u64 = 1024 * 1024;
-
-/// What is said of a reference to Kubernetes.
-const NOT_YET: &str = "reading Kubernetes Secrets is not in this version; mount the Secret and use {file: PATH}, \
-                       or {env: NAME}";
-
-/// Reads the value that a reference leads to now.
-///
-/// # Errors
-/// Why there is none, or why it will not do; nothing of its value.
-pub(crate) fn read(source: &Source) -> Result<Credential, Unusable> {
-    let value = match source {
-        Source::Env(name) => env::var(name).map_err(|error| match error {
-            VarError::NotPresent => Unusable("it is not set".into()),
-            VarError::NotUnicode(_) => Unusable("it is no UTF-8 text".into()),
-        })?,
-        Source::File(path) => {
-            let bytes = file(path, LONGEST_SECRET)?;
-            str::from_utf8(&bytes).map_err(|_| Unusable("it is no UTF-8 text".into()))?.to_owned()
-        }
-        Source::Kubernetes(_) => return Err(Unusable(NOT_YET.into())),
-    };
-    Credential::new(value)
-}
+use crate::source::{LONGEST_PEM, NOT_YET, file, read};
 
 /// What is wrong with a reference, whatever it leads to now.
 ///
@@ -66,8 +35,13 @@ pub(super) fn form(source: &Source) -> Result<(), String> {
 /// # Errors
 /// Why its value cannot be used now.
 pub(super) fn attempt(source: &Source, purpose: Use) -> Result<(), String> {
-    let credential = read(source).map_err(|Unusable(why)| format!("{}: {why}", named(source)))?;
-    let Use::PublicKey(family) = purpose else { return Ok(()) };
+    let unusable = |Unusable(why)| format!("{}: {why}", named(source));
+    let credential = read(source).map_err(unusable)?;
+    let family = match purpose {
+        Use::Text => return Ok(()),
+        Use::Secret => return credential.as_secret().map(drop).map_err(unusable),
+        Use::PublicKey(family) => family,
+    };
     let pem = credential.expose().as_bytes();
     let tried = match family {
         Some(AlgorithmFamily::Rsa) => DecodingKey::from_rsa_pem(pem),
@@ -108,41 +82,11 @@ fn named(source: &Source) -> String {
     }
 }
 
-fn file(path: &Path, longest: u64) -> Result<Zeroizing<Vec<u8>>, Unusable> {
-    let unreadable = |error: io::Error| match error.kind() {
-        ErrorKind::NotFound => Unusable("there is no such file".into()),
-        ErrorKind::PermissionDenied => Unusable("this user may not read it".into()),
-        other => Unusable(format!("it cannot be read: {other}")),
-    };
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    // Whatever else a path leads to, such as a pipe, may never end or never begin.
-    if !metadata.is_file() {
-        return Err(Unusable("it is no file".into()));
-    }
-    let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path).and_then(|file| file.take(longest + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.len() as u64 > longest {
-        return Err(Unusable(format!("it is longer than {longest} bytes")));
-    }
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
 
-    #[test]
-    fn the_value_of_a_file_is_read_up_to_a_limit() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("jwt.key");
-        let source = Source::File(path.clone());
-        fs::write(&path, "a-secret-value\n").unwrap();
-        assert_eq!(read(&source).unwrap().expose(), "a-secret-value");
-        fs::write(&path, vec![b'a'; 65 * 1024]).unwrap();
-        assert_eq!(read(&source), Err(Unusable("it is longer than 65536 bytes".into())));
-        fs::write(&path, [0xff; 16]).unwrap();
-        assert_eq!(read(&source), Err(Unusable("it is no UTF-8 text".into())));
-    }
+    use super::*;
 
     #[test]
     fn a_variable_that_may_be_the_secret_itself_is_not_named() {

@@ -12,7 +12,9 @@ use crate::config::spot::Spot;
 /// What a reference must lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// A password, a key, a header: any text of some length.
+    /// A name or a header: any text.
+    Text,
+    /// A password or a key: a text of some length.
     Secret,
     /// A public key in PEM, of this family where it is known.
     PublicKey(Option<AlgorithmFamily>),
@@ -77,7 +79,7 @@ fn request<'a>(request: Option<&mut Request>, spot: &Spot<'a>, visit: &mut Visit
 fn text<'a>(text: Option<&mut Text>, spot: &Spot<'a>, visit: &mut Visit<'_, 'a>) {
     match text {
         None | Some(Text::Plain(_)) => (),
-        Some(Text::From(from)) => visit(spot, from, Use::Secret),
+        Some(Text::From(from)) => visit(spot, from, Use::Text),
     }
 }
 

@@ -80,6 +80,11 @@ impl<'a> Spot<'a> {
         self.mistyped || self.node.is_some_and(|node| any(node, self.lost))
     }
 
+    /// The line of the setting.
+    pub(super) fn line(&self) -> u64 {
+        self.place.line
+    }
+
     /// Says what is wrong here.
     pub(super) fn mistake(&self, message: impl Into<String>) -> Mistake {
         Mistake { place: self.place, path: self.path.clone(), message: message.into() }

@@ -9,6 +9,7 @@ use probes::credential::{SecretKey, Source};
 use proptest::prelude::*;
 
 use super::*;
+use crate::source;
 
 const STARTER: &str = include_str!("../commands/init.yaml");
 
@@ -83,7 +84,6 @@ fn the_sample_loads_and_says_what_is_not_used_and_what_cannot_be_read() {
     10:16: targets[0].tls.ca: file ca.pem: there is no such file
     10:37: targets[0].tls.client_cert: file c.pem: there is no such file
     10:56: targets[0].tls.client_key: file k.pem: there is no such file
-    11:5: targets[0].kubernetes: accepted, but not used by this version
     15:42: targets[0].probes.jwt.secret: file jwt.key: there is no such file
     20:1: changes: accepted, but not used by this version
     30:1: reports: accepted, but not used by this version
@@ -140,24 +140,8 @@ fn a_mistyped_key_is_the_only_mistake_that_it_makes() {
                  login: {path: /l, username: me, password: {env: PATH}, token: /t}\n      jwt: {request: GET /me, \
                  deny: [tampered]}\nslos:\n  - {name: a, probes: ['a/*'], objective: 99.9}\n";
     assert_eq!(messages(right), Vec::<String>::new());
-    for key in [
-        "targets",
-        "name",
-        "url",
-        "every",
-        "probes",
-        "login",
-        "path",
-        "username",
-        "password",
-        "env",
-        "token",
-        "jwt",
-        "request",
-        "deny",
-        "slos",
-        "objective",
-    ] {
+    let keys = "targets name url every probes login path username password env token jwt request deny slos objective";
+    for key in keys.split(' ') {
         let wrong = right.replacen(&format!("{key}:"), &format!("{}x{}:", &key[..1], &key[1..]), 1);
         let said = messages(&wrong);
         assert!(said.len() == 1 && said[0].contains(&format!("did you mean `{key}`?")), "{key}: {said:#?}");
@@ -175,26 +159,26 @@ fn an_alias_and_a_merge_work_as_in_any_yaml() {
 fn a_kubernetes_reference_is_refused_wherever_it_stands() {
     let source = Source::Kubernetes(SecretKey { secret: "ns/name".into(), key: "key".into() });
     assert!(secrets::form(&source).unwrap_err().contains("not in this version"));
-    assert!(secrets::read(&source).is_err());
+    assert!(source::read(&source).is_err());
 }
 
 #[test]
 fn a_secret_that_is_typed_where_a_reference_belongs_is_never_repeated() {
     const CANARY: &str = "Canary7-typed-in-plain-0123456789";
     let places = [
-        ("login: {path: /l, username: me, password: @, token: /t}", true),
-        ("login: {path: /l, username: me, password: {env: @}, token: /t}", true),
-        ("login: {path: /l, username: me, password: {value: @}, token: /t}", true),
-        ("login: {path: /l, username: me, password: {@: x}, token: /t}", true),
-        ("login: {path: /l, style: client_credentials, client_id: me, client_secret: @, token: /t}", true),
-        ("login: {path: /l, username: me, password: {env: PATH}, token: /t, extra: {client_secret: @}}", true),
-        ("login: {path: /l, username: me, password: {env: PATH}, token: /t, headers: {Authorization: @}}", true),
-        ("jwt: {algorithms: [HS256], secret: @}", true),
-        ("jwt: {algorithms: [RS256], public_key: @}", true),
-        ("jwt: {request: {path: /me, headers: {Cookie: @}}}", true),
-        ("api_key: {header: X-Key, key: @, request: GET /me}", true),
-        ("api_key: {header: X-Key, key: {env: PATH}, revoked_key: @, request: GET /me}", true),
-        ("permission: [{name: a, request: GET /a, expect: deny, as: {username: u, password: @}}]", true),
+        "login: {path: /l, username: me, password: @, token: /t}",
+        "login: {path: /l, username: me, password: {env: @}, token: /t}",
+        "login: {path: /l, username: me, password: {value: @}, token: /t}",
+        "login: {path: /l, username: me, password: {@: x}, token: /t}",
+        "login: {path: /l, style: client_credentials, client_id: me, client_secret: @, token: /t}",
+        "login: {path: /l, username: me, password: {env: PATH}, token: /t, extra: {client_secret: @}}",
+        "login: {path: /l, username: me, password: {env: PATH}, token: /t, headers: {Authorization: @}}",
+        "jwt: {algorithms: [HS256], secret: @}",
+        "jwt: {algorithms: [RS256], public_key: @}",
+        "jwt: {request: {path: /me, headers: {Cookie: @}}}",
+        "api_key: {header: X-Key, key: @, request: GET /me}",
+        "api_key: {header: X-Key, key: {env: PATH}, revoked_key: @, request: GET /me}",
+        "permission: [{name: a, request: GET /a, expect: deny, as: {username: u, password: @}}]",
     ];
     let forms = [
         CANARY.to_owned(),
@@ -208,14 +192,14 @@ fn a_secret_that_is_typed_where_a_reference_belongs_is_never_repeated() {
         format!("{CANARY}: {CANARY}"),
         format!("&{CANARY}"),
     ];
-    for (place, refused) in places {
+    for place in places {
         for form in &forms {
             let text = format!(
                 "targets:\n  - name: a\n    url: http://a.example.com\n    every: 30s\n    probes:\n      {}\n",
                 place.replace('@', form)
             );
             let said = messages(&text).join("\n");
-            assert_eq!(!said.is_empty(), refused, "{text}");
+            assert!(!said.is_empty(), "{text}");
             assert!(!said.contains(CANARY), "{text}\n{said}");
         }
     }

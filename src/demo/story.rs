@@ -210,7 +210,8 @@ struct Progress(ProgressBar);
 
 impl Progress {
     fn start(seconds: u64) -> Self {
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} s").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template("{bar:40} {pos}/{len} s").unwrap_or_else(|_| ProgressStyle::default_bar());
         Self(ProgressBar::new(seconds).with_style(style))
     }
 

@@ -99,7 +99,8 @@ mod tests {
     use super::*;
 
     fn planner(expression: &str, zone: &str, from: &str) -> Planner {
-        let expression = CronParser::builder().seconds(Seconds::Optional).build().parse(expression).expect("an expression");
+        let expression =
+            CronParser::builder().seconds(Seconds::Optional).build().parse(expression).expect("an expression");
         let timezone = TimeZone::get(zone).expect("a zone");
         Planner { entries: vec![Entry { target: 7, expression, timezone }], watermark: moment(from) }
     }
@@ -112,7 +113,8 @@ mod tests {
     fn every_slot_is_planned_once_however_late_the_ticks_come() {
         let mut planner = planner("* * * * *", "UTC", "2026-11-01T00:00:00Z");
         let mut planned = Vec::new();
-        for tick in ["2026-11-01T00:00:57.9Z", "2026-11-01T00:00:58.4Z", "2026-11-01T00:03:10Z", "2026-11-01T00:03:10Z"] {
+        for tick in ["2026-11-01T00:00:57.9Z", "2026-11-01T00:00:58.4Z", "2026-11-01T00:03:10Z", "2026-11-01T00:03:10Z"]
+        {
             planned.extend(planner.plan(moment(tick)).into_iter().map(|slot| slot.planned.to_string()));
         }
         assert_eq!(planned, ["2026-11-01T00:01:00Z", "2026-11-01T00:02:00Z", "2026-11-01T00:03:00Z"]);

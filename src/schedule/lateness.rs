@@ -5,7 +5,22 @@ use std::time::Duration;
 
 /// Upper bounds of the buckets, in microseconds.
 const BOUNDS: [u64; 16] = [
-    250, 500, 1_000, 1_500, 2_000, 3_000, 4_000, 5_000, 7_500, 10_000, 20_000, 50_000, 100_000, 500_000, 1_000_000, u64::MAX,
+    250,
+    500,
+    1_000,
+    1_500,
+    2_000,
+    3_000,
+    4_000,
+    5_000,
+    7_500,
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    500_000,
+    1_000_000,
+    u64::MAX,
 ];
 
 /// A histogram of actual minus planned start.
@@ -48,7 +63,10 @@ impl fmt::Display for Lateness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { started, longest, skipped, .. } = self;
         let (half, most) = (self.quantile(0.5), self.quantile(0.99));
-        write!(f, "{started} runs started, {skipped} slots skipped, late p50 ≤ {half:.1?}, p99 ≤ {most:.1?}, max {longest:.1?}")
+        write!(
+            f,
+            "{started} runs started, {skipped} slots skipped, late p50 ≤ {half:.1?}, p99 ≤ {most:.1?}, max {longest:.1?}"
+        )
     }
 }
 

@@ -116,7 +116,9 @@ impl Timer {
                 self.heap.push(Reverse(Slot { planned: newest, next: grid.after(newest), ..slot }));
                 continue;
             }
-            let late = |slot: &Slot| now.duration_since(slot.planned) > jiff::SignedDuration::try_from(grace).unwrap_or_default();
+            let late = |slot: &Slot| {
+                now.duration_since(slot.planned) > jiff::SignedDuration::try_from(grace).unwrap_or_default()
+            };
             let (started, lost) = match slots.pop() {
                 Some(newest) if !late(&newest) => (Some(newest), slots),
                 newest => (None, slots.into_iter().chain(newest).collect()),

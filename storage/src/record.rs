@@ -65,6 +65,9 @@ pub struct ProbeResult {
     pub detail: Option<String>,
 }
 
+/// The `source` of changes that the prober notices at its own copies of secrets.
+pub const OWN_CREDENTIALS: &str = "credentials";
+
 /// Longest `detail` of a result, in characters.
 pub const DETAIL_LIMIT: usize = 512;
 

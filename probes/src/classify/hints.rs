@@ -80,7 +80,8 @@ impl Hints {
 
     /// The request is said to be incomplete, so the credential was not even looked at.
     pub(crate) fn malformed_request(&self) -> bool {
-        const PHRASES: [&str; 8] = [
+        const PHRASES: [&str; 9] = [
+            "csrf",
             "field required",
             "field is required",
             "missing field",

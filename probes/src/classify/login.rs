@@ -20,7 +20,7 @@ pub(crate) fn refused(run: &[Observation], one: &Observation, answer: &Answer) -
         return Verdict::answered(Reason::RateLimited, answer, "");
     }
     // The credential was not looked at; where it was good before, the login has taken another form.
-    if matches!(answer.status, 400 | 422) && hints.malformed_request() {
+    if matches!(answer.status, 400 | 403 | 419 | 422) && hints.malformed_request() {
         let why = match one.known.good_before {
             true => "the login takes another form than before",
             false => "the login takes another form",

@@ -158,3 +158,6 @@ fn pem(pkcs8: &[u8]) -> String {
     }
     pem + "-----END PRIVATE KEY-----\n"
 }
+
+#[cfg(test)]
+mod tests;

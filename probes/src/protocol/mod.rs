@@ -4,6 +4,8 @@ pub(crate) mod forge;
 pub mod http;
 pub(crate) mod jwks;
 pub(crate) mod phases;
+#[cfg(test)]
+pub(crate) mod test_keys;
 pub mod tls;
 pub(crate) mod token;
 pub(crate) mod transport_error;

@@ -196,3 +196,6 @@ fn json(answer: &Answer) -> Result<Value, Failure> {
 fn missing(detail: String) -> Failure {
     Failure::target(Reason::TokenMissing, detail)
 }
+
+#[cfg(test)]
+mod tests;

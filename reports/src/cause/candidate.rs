@@ -1,7 +1,7 @@
 //! The explanations that are weighed: each change alone, and each dormant change with what put it in force.
 
 use jiff::SignedDuration;
-use storage::record::{Change, ChangeKind, Known, MountHow, SecretRole};
+use storage::record::{Change, ChangeKind, Known, MountHow, OWN_CREDENTIALS, SecretRole};
 
 use super::Case;
 use super::model::Model;
@@ -32,14 +32,31 @@ pub struct Candidate<'a> {
 /// Every explanation that the recorded changes offer for an incident.
 #[must_use]
 pub fn candidates<'a>(case: &Case<'a>, model: &Model) -> Vec<Candidate<'a>> {
-    let changes = &case.input.changes;
+    let changes: Vec<&Change> = case.input.changes.iter().filter(|change| !is_copy(change, case, model)).collect();
     let mut candidates: Vec<_> = changes.iter().filter_map(|change| alone(change, case, model)).collect();
     let near = |change: &&Change| interval(change).is_some_and(|at| within(case, at, model.search.hours));
-    let triggers: Vec<&Change> = changes.iter().filter(|change| starts_consumers(change)).filter(near).collect();
-    for change in changes.iter().filter(|change| may_lie_dormant(change)) {
+    let triggers: Vec<&Change> =
+        changes.iter().copied().filter(|change| starts_consumers(change)).filter(near).collect();
+    for change in changes.iter().copied().filter(|change| may_lie_dormant(change)) {
         candidates.extend(triggers.iter().filter_map(|trigger| put_in_force(change, trigger, case, model)));
     }
     candidates
+}
+
+/// Whether a change is only seen at the prober's own copy of a secret whose change is recorded itself.
+/// The copy tells that the secret was rotated; it acts on nobody, so it is no rival to the secret.
+fn is_copy(change: &Change, case: &Case<'_>, model: &Model) -> bool {
+    let near = |original: &Change| {
+        change.lo().zip(original.lo()).is_some_and(|(copied, changed)| {
+            copied.duration_since(changed).as_secs_f64().abs() <= model.search.copy_s
+        })
+    };
+    let shares = |original: &Change| original.targets.iter().any(|target| change.targets.contains(target));
+    change.source == OWN_CREDENTIALS
+        && case.input.changes.iter().any(|original| {
+            let secret = matches!(original.kind, ChangeKind::Secret | ChangeKind::UpstreamRotation);
+            original.source != OWN_CREDENTIALS && secret && near(original) && shares(original)
+        })
 }
 
 fn alone<'a>(change: &'a Change, case: &Case<'a>, model: &Model) -> Option<Candidate<'a>> {

@@ -63,6 +63,8 @@ pub struct Search {
     pub dormant_hours: f64,
     /// Assumed length of a rollout without an end, in seconds.
     pub open_rollout_s: f64,
+    /// Seconds between a secret's change and that of the prober's own copy of it.
+    pub copy_s: f64,
     /// Seconds between changes of one deploy.
     pub one_deploy_s: f64,
     /// Probability below which two changes of one deploy are named together.

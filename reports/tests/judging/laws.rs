@@ -45,7 +45,7 @@ fn minutes(from: i64, until: i64) -> Window {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn windows_cut_anywhere_add_up(records in any_results(), cut in 0..120_i64) {

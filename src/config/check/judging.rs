@@ -44,7 +44,7 @@ pub(in crate::config) fn check(
     for (correction, spot) in corrections.iter().zip(root.key("corrections").elements()) {
         told(correction.check(if known { &existing } else { &[] }), &spot, findings);
     }
-    Settings { slos, corrections, every }
+    Settings { slos, corrections, every, ..Settings::default() }
 }
 
 fn told(problems: Vec<Problem>, spot: &Spot<'_>, findings: &mut Findings) {

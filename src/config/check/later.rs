@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use probes::credential::Text;
+use reports::link::Link;
 
 use crate::config::check::web_address;
 use crate::config::file::File;
-use crate::config::later::{Changes, KeySet, Link, Receiver, Retention, ScheduledReport};
+use crate::config::later::{Changes, KeySet, Receiver, Retention, ScheduledReport};
 use crate::config::mistake::{Findings, Mistake};
 use crate::config::schedule;
 use crate::config::secrets;
@@ -16,15 +17,11 @@ const UNUSED: &str = "accepted, but not used by this version";
 
 /// Checks every part of the file that no engine reads yet.
 pub(in crate::config) fn check(file: &File, root: &Spot<'_>, findings: &mut Findings) {
-    let targets = root.key("targets").elements();
-    let links = file.targets.iter().zip(&targets).filter(|(section, _)| section.kubernetes.is_some());
     let unused = ["listen", "retention", "changes", "reports", "alerts"].map(|key| root.key(key));
-    let linked = links.clone().map(|(_, spot)| spot.key("kubernetes"));
-    let given = unused.into_iter().chain(linked).filter(Spot::given);
-    findings.warnings.extend(given.map(|spot| spot.mistake(UNUSED)));
+    findings.warnings.extend(unused.iter().filter(|spot| spot.given()).map(|spot| spot.mistake(UNUSED)));
 
     let mistakes = &mut findings.mistakes;
-    for (section, spot) in links {
+    for (section, spot) in file.targets.iter().zip(root.key("targets").elements()) {
         if let Some(settings) = &section.kubernetes {
             link(settings, &spot.key("kubernetes"), mistakes);
         }
@@ -46,16 +43,11 @@ pub(in crate::config) fn check(file: &File, root: &Spot<'_>, findings: &mut Find
     }
     reports(&file.reports, &root.key("reports"), mistakes);
     for (receiver, spot) in file.alerts.iter().zip(root.key("alerts").elements()) {
-        let (key, url) = match receiver {
-            Receiver::Alertmanager(url) | Receiver::Webhook(Text::Plain(url)) => ("", Ok(url.as_str())),
-            Receiver::Webhook(Text::From(source)) => ("webhook", Err(source)),
+        let checked = match receiver {
+            Receiver::Alertmanager(url) | Receiver::Webhook(Text::Plain(url)) => web_address(url).map(drop),
+            Receiver::Webhook(Text::From(source)) => secrets::form(source),
         };
-        let checked = match url {
-            Ok(url) => web_address(url).map(drop),
-            Err(source) => secrets::form(source),
-        };
-        let place = if key.is_empty() { spot } else { spot.key(key) };
-        mistakes.extend(checked.err().map(|message| place.mistake(message)));
+        mistakes.extend(checked.err().map(|message| spot.mistake(message)));
     }
 }
 

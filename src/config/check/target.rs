@@ -34,8 +34,8 @@ pub(in crate::config) fn together(sections: &[Section], spot: &Spot<'_>, finding
     for (section, spot) in sections.iter().zip(spot.elements()) {
         let spot = spot.key("name");
         if let Some(first) = seen.insert(section.name.as_str(), spot.clone()) {
-            let line = first.mistake("").place.line;
-            findings.mistakes.push(spot.mistake(format!("`{}` is already a target, in line {line}", section.name)));
+            let message = format!("`{}` is already a target, in line {}", section.name, first.line());
+            findings.mistakes.push(spot.mistake(message));
         }
     }
 }

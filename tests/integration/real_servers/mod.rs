@@ -1,5 +1,7 @@
 //! Probing servers that other people wrote.
 
 mod etcd_comes_up;
+mod etcd_is_probed;
 mod glewlwyd_comes_up;
+mod glewlwyd_is_probed;
 mod processes_end;

@@ -90,6 +90,11 @@ impl Etcd {
         .await
     }
 
+    /// Takes that back.
+    pub(crate) async fn close_forbidden_key(&self) -> Result<()> {
+        self.admin("/v3/auth/role/revoke", &json!({"role": ROLE, "key": base64(FORBIDDEN)})).await
+    }
+
     /// An edit that concerns nobody, after which every older token is refused.
     pub(crate) async fn touch_auth_store(&self) -> Result<()> {
         self.admin("/v3/auth/role/add", &json!({"name": "nobodys"})).await?;

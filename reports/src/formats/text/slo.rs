@@ -7,9 +7,6 @@ use crate::settings::{Method, ratio};
 use crate::slo::{Judged, Status};
 use crate::wording;
 
-/// Bad events of this many reasons are told in words.
-const MOST_REASONS: usize = 8;
-
 /// Writes the report.
 pub(super) fn write(report: &SloReport, page: &mut Page) {
     page.head("Objectives", &report.head);
@@ -40,7 +37,7 @@ fn row(slo: &Judged) -> Vec<String> {
         wording::harmless(&slo.name),
         status(slo.status).to_owned(),
         wording::percent(slo.sli),
-        format!("{} %", ratio(slo.objective * 100.0)),
+        format!("{}%", ratio(slo.objective * 100.0)),
         format!("{} / {:.1}", slo.bad, slo.budget.events),
         slo.budget.remaining.map_or("–".to_owned(), |left| wording::percent(Some(left))),
         burn("1h"),
@@ -95,32 +92,32 @@ fn details(slo: &Judged, page: &mut Page) {
             &format!("p50 {}, p95 {}, p99 {} of {} successes", ms(p50), ms(p95), ms(p99), latency.count),
         );
     }
-    for alert in &slo.alerts {
+    for alert in slo.alerts.iter().filter(|alert| alert.state == State::Firing) {
         let burn = |burn: Option<f64>| burn.map_or("nothing seen".to_owned(), |burn| format!("{burn:.1}×"));
-        let severity = match alert.severity {
-            Severity::Page => "page",
-            Severity::Ticket => "ticket",
-        };
-        let state = match alert.state {
-            State::Firing => "fires",
-            State::Frozen => "cannot tell, too little was seen",
-        };
         let (long, short) = (burn(alert.long_burn), burn(alert.short_burn));
-        let text = format!(
-            "{severity} {state}: burn {long} over {}, {short} over {}, limit {:.2}×",
-            alert.long, alert.short, alert.factor
-        );
-        page.paragraph("alert", &text);
+        let told = format!("burn {long} over {}, {short} over {}, limit {:.2}×", alert.long, alert.short, alert.factor);
+        page.paragraph("alert", &format!("{} fires: {told}", severity(alert.severity)));
+    }
+    let frozen = slo.alerts.iter().filter(|alert| alert.state == State::Frozen);
+    let frozen = wording::list(frozen.map(|alert| format!("{} over {}", severity(alert.severity), alert.long)));
+    if !frozen.is_empty() {
+        page.paragraph("alert", &format!("cannot tell, too little was seen: {frozen}"));
     }
     for warning in &slo.warnings {
         page.paragraph("note", warning);
     }
 }
 
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Page => "page",
+        Severity::Ticket => "ticket",
+    }
+}
+
 fn by_count(counts: &std::collections::BTreeMap<String, u64>) -> Vec<(&str, u64)> {
     let mut counts: Vec<_> = counts.iter().map(|(word, count)| (word.as_str(), *count)).collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    counts.truncate(MOST_REASONS);
     counts
 }
 

@@ -1,1 +1,0 @@
-//! The rows of real servers' answers, each with what a prober knows in that situation.

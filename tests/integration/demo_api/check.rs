@@ -1,0 +1,1 @@
+//! `authprobe check`: its forms, its exit codes.

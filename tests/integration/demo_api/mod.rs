@@ -1,0 +1,3 @@
+//! Probing the API that the program ships.
+
+mod check;

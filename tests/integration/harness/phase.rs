@@ -1,0 +1,93 @@
+//! A stretch of a test in which something is wrong: what each probe must say of it.
+
+use anyhow::{Result, bail};
+use jiff::Timestamp;
+
+use super::store::{Records, Store, ending};
+
+/// What is expected of one `target/probe`: an ending that must be seen twice, and after a bar those that may be seen
+/// besides, as in `signature_invalid|success`.
+pub(crate) type Expected<'a> = (&'a str, &'a str);
+
+/// Results of a probe that must be there before a phase is judged.
+const ENOUGH: usize = 3;
+
+/// Runs within which everything must be well again after a recovery.
+const SOON: usize = 6;
+
+/// A phase that began with a fault.
+pub(crate) struct Phase<'a> {
+    store: &'a Store,
+    what: &'a str,
+    since: Timestamp,
+}
+
+impl<'a> Phase<'a> {
+    /// Begins now.
+    pub(crate) fn begin(store: &'a Store, what: &'a str) -> Self {
+        Self { store, what, since: Timestamp::now() }
+    }
+
+    /// Waits until each probe that is named shows what is expected of it; every other one must be well all the time.
+    /// The first result of each is left out, since its run may have been under way when the phase began.
+    pub(crate) async fn expect(&self, expected: &[Expected<'_>]) -> Result<Records> {
+        let records = self.store.until(self.what, |records| {
+            let known = expected.iter().all(|(probe, _)| !records.of(probe).is_empty());
+            let enough = |probe: &String| self.of(records, probe).len() >= ENOUGH && self.is_seen(records, probe, expected);
+            known && records.probes().iter().all(enough)
+        });
+        let records = match records.await {
+            Ok(records) => records,
+            Err(late) => {
+                let now = self.store.records().await?;
+                return Err(late.context(self.judge(&now, expected).err().map_or_else(String::new, |e| e.to_string())));
+            }
+        };
+        self.judge(&records, expected)?;
+        Ok(records)
+    }
+
+    /// Waits until every probe is well again, which must take a few runs only.
+    pub(crate) async fn recover(&self) -> Result<Records> {
+        let well = |endings: &[&str]| endings.len() >= ENOUGH && endings[endings.len() - 2..] == ["success", "success"];
+        let all = |records: &Records| records.probes().iter().all(|probe| well(&self.of(records, probe)));
+        let records = self.store.until(&format!("recovery: {}", self.what), all).await?;
+        for probe in records.probes() {
+            let endings = self.of(&records, &probe);
+            let ill = endings.iter().rposition(|ending| *ending != "success").map_or(0, |last| last + 1);
+            if ill > SOON {
+                bail!("recovery: {}: {probe} was well only after {ill} runs: {endings:?}", self.what);
+            }
+        }
+        Ok(records)
+    }
+
+    fn judge(&self, records: &Records, expected: &[Expected<'_>]) -> Result<()> {
+        let mut wrong = Vec::new();
+        for probe in records.probes() {
+            let allowed: Vec<&str> = wanted(&probe, expected).split('|').collect();
+            let unfit = |ending: &&str| !allowed.contains(ending);
+            for result in records.of(&probe).into_iter().filter(|result| result.time >= self.since).skip(1) {
+                if unfit(&ending(result)) {
+                    let detail = result.detail.as_deref().unwrap_or_default();
+                    wrong.push(format!("{probe} at {}: {} ({detail})", result.time, ending(result)));
+                }
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { bail!("{}: expected {expected:?}, saw also\n{}", self.what, wrong.join("\n")) }
+    }
+
+    fn is_seen(&self, records: &Records, probe: &str, expected: &[Expected<'_>]) -> bool {
+        let main = wanted(probe, expected).split('|').next();
+        self.of(records, probe).iter().filter(|ending| Some(**ending) == main).count() >= 2
+    }
+
+    /// How the results of a probe in this phase ended.
+    fn of(&self, records: &Records, probe: &str) -> Vec<&'static str> {
+        records.of(probe).into_iter().filter(|result| result.time >= self.since).map(ending).collect()
+    }
+}
+
+fn wanted<'a>(probe: &str, expected: &[Expected<'a>]) -> &'a str {
+    expected.iter().find(|(name, _)| *name == probe).map_or("success", |(_, wanted)| wanted)
+}
