@@ -73,11 +73,6 @@ pub(crate) async fn run(
     }
     let shared = Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: agent.into() };
     let daemon = Daemon::new(&targets, &shared, records);
-    for prober in &daemon.probers {
-        for why in prober.unusable() {
-            warn!(target.name = %prober.target.name, "target `{}`: {why}", prober.target.name);
-        }
-    }
     let (planner, planned) = mpsc::channel(PLANNED);
     let calendar = match calendar_entries(&targets) {
         entries if entries.is_empty() => None,

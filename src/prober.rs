@@ -98,10 +98,4 @@ impl Prober {
     fn scope<'a>(&'a self, wanted: Option<&'a HashSet<String>>, every: Option<Duration>) -> Scope<'a> {
         Scope { target: &self.target, wanted, agent: &self.shared.agent, every }
     }
-
-    /// Secrets that cannot be used now, each with why.
-    pub(crate) fn unusable(&self) -> Vec<String> {
-        let (wallet, _) = self.shared.keeper.wallet(self.sources.iter(), Timestamp::now());
-        wallet.unusable().map(|(source, why)| format!("{source}: {why}")).collect()
-    }
 }

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use storage::interchange;
@@ -39,8 +40,8 @@ Examples:
 
 Posting the same change again adds nothing. The id is printed.")]
 struct Add {
-    /// What kind of change: deploy, secret, rollout, restart, maintenance, note, and so on
-    #[arg(long, value_name = "KIND")]
+    /// What kind of change
+    #[arg(long, value_name = "KIND", value_parser = words(ChangeKind::ALL, ChangeKind::as_str))]
     kind: ChangeKind,
 
     /// What was altered, as in Secret/NAMESPACE/NAME
@@ -64,7 +65,7 @@ struct Add {
     id: Option<String>,
 
     /// Whether the content changed, or its metadata only
-    #[arg(long, value_name = "yes|no|unknown")]
+    #[arg(long, value_name = "WORD", value_parser = words(Known::ALL, Known::as_str))]
     data_changed: Option<Known>,
 
     /// Revision that it brought
@@ -182,6 +183,14 @@ fn print(args: List) -> anyhow::Result<Exit> {
         eprintln!("no changes are recorded");
     }
     Ok(Exit::Fine)
+}
+
+/// Takes the words of a closed list, and shows them where another is given.
+fn words<W: Copy + Send + Sync + 'static>(all: &'static [W], word: fn(W) -> &'static str) -> impl TypedValueParser<Value = W> {
+    let names = all.iter().map(move |one| word(*one));
+    PossibleValuesParser::new(names).try_map(move |given| {
+        all.iter().copied().find(|one| word(*one) == given).ok_or("it is not in the list")
+    })
 }
 
 /// A text from outside without control characters, which a terminal would obey.

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use storage::locator::Locator;
 use storage::record::{Expect, Outcome, ProbeKind, ProbeResult, Record, Variant};
 use storage::sqlite::writer::Writer;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::check_formats;
 use crate::commands;
@@ -149,9 +149,6 @@ async fn all(selected: Vec<(&TargetConfig, HashSet<String>)>, shared: &Shared) -
         let (prober, progress) = (Prober::new(config, shared.clone()), progress.clone());
         async move {
             progress.set_message(prober.target.name.clone());
-            for why in prober.unusable() {
-                warn!(target.name = %prober.target.name, "target `{}`: {why}", prober.target.name);
-            }
             let records = match prober.take() {
                 Some(session) => prober.run(session, Some(&wanted), None).await,
                 None => Vec::new(),

@@ -90,12 +90,16 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
 }
 
-/// The store that a command works on.
+/// The store that a command works on: the given one, else that of an `authprobe.yaml` here, else the default.
 ///
 /// # Errors
-/// When the text is no store.
+/// When the text is no store, or the configuration is wrong.
 pub(crate) fn store_locator(given: Option<String>) -> anyhow::Result<Locator> {
-    Ok(given.as_deref().unwrap_or(DEFAULT_STORE).parse()?)
+    match given {
+        Some(given) => Ok(given.parse()?),
+        None if Path::new(DEFAULT_FILE).exists() => Ok(crate::config::load(Path::new(DEFAULT_FILE))?.config.store),
+        None => Ok(DEFAULT_STORE.parse()?),
+    }
 }
 
 /// Loads the configuration and says what is odd about it.

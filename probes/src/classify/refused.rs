@@ -191,6 +191,11 @@ fn by_identity(run: &[Observation], one: &Observation, answer: &Answer) -> (Reas
             if elsewhere { "the same token is let in elsewhere" } else { "another user's token is let in elsewhere" };
         return (Reason::PermissionDenied, why);
     }
+    let unlike_forged = refusals(run, ProbeKind::Jwt, &FORGED).any(|theirs| recognised(answer, theirs));
+    // It may be refused everywhere and still be known: a token that nobody knows gets another answer.
+    if answer.status == 403 && !like_forged && !hints.token() && unlike_forged {
+        return (Reason::PermissionDenied, "a forged token gets another answer");
+    }
     if refused(run, |other| other.plan.kind == ProbeKind::Jwt && same_token(one, other)) {
         return (Reason::TokenRejected, "the token is refused elsewhere too");
     }

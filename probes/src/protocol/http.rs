@@ -77,8 +77,8 @@ impl Transport {
         let mut asked = outgoing.url.clone();
         asked.set_query(None);
         let started = Timestamp::now();
-        let watch = Watch::start();
         let begun = Instant::now();
+        let watch = Watch::start();
         let deadline = begun + limit;
         let end = match tokio::time::timeout_at(deadline, watch.around(self.follow(outgoing, &watch))).await {
             Ok(end) => end,
@@ -300,3 +300,6 @@ fn trace_parent() -> HeaderValue {
     let (trace, span) = hex.split_at(32);
     HeaderValue::from_str(&format!("00-{trace}-{span}-01")).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
+
+#[cfg(test)]
+mod tests;

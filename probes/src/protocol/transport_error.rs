@@ -26,10 +26,14 @@ pub(crate) fn classify(error: &reqwest::Error, address: Option<IpAddr>, handshak
             return Failure::target(Reason::UnexpectedBody, format!("answer is not HTTP: {hyper}"));
         }
         if hyper.is_incomplete_message() {
-            let what =
-                if error.is_body() || error.is_decode() { "in the middle of the body" } else { "before answering" };
-            return Failure::target(Reason::Connect, format!("server closed the connection {what}"));
+            return Failure::target(Reason::Connect, "server closed the connection before answering");
         }
+    }
+    let ends = |cause: &(dyn StdError + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    };
+    if (error.is_body() || error.is_decode()) && chain(error).any(ends) {
+        return Failure::target(Reason::Connect, "server closed the connection in the middle of the body");
     }
     if handshaking {
         return Failure::target(Reason::Tls, format!("TLS handshake broke: {}", innermost(error)));

@@ -200,3 +200,6 @@ async fn execute(order: Order<'_>, planned: Planned) -> Observation {
     };
     Observation { plan, at, takes, seen, known }
 }
+
+#[cfg(test)]
+mod tests;

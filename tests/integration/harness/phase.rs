@@ -1,5 +1,7 @@
 //! A stretch of a test in which something is wrong: what each probe must say of it.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 
@@ -34,7 +36,7 @@ impl<'a> Phase<'a> {
         let records = self.store.until(self.what, |records| {
             let known = expected.iter().all(|(probe, _)| !records.of(probe).is_empty());
             let enough = |probe: &String| self.of(records, probe).len() >= ENOUGH && self.is_seen(records, probe, expected);
-            known && records.probes().iter().all(enough)
+            known && !records.results.is_empty() && records.probes().iter().all(enough)
         });
         let records = match records.await {
             Ok(records) => records,
@@ -50,7 +52,9 @@ impl<'a> Phase<'a> {
     /// Waits until every probe is well again, which must take a few runs only.
     pub(crate) async fn recover(&self) -> Result<Records> {
         let well = |endings: &[&str]| endings.len() >= ENOUGH && endings[endings.len() - 2..] == ["success", "success"];
-        let all = |records: &Records| records.probes().iter().all(|probe| well(&self.of(records, probe)));
+        let all = |records: &Records| {
+            !records.results.is_empty() && records.probes().iter().all(|probe| well(&self.of(records, probe)))
+        };
         let records = self.store.until(&format!("recovery: {}", self.what), all).await?;
         for probe in records.probes() {
             let endings = self.of(&records, &probe);
@@ -63,18 +67,21 @@ impl<'a> Phase<'a> {
     }
 
     fn judge(&self, records: &Records, expected: &[Expected<'_>]) -> Result<()> {
-        let mut wrong = Vec::new();
+        let mut wrong = BTreeMap::new();
         for probe in records.probes() {
             let allowed: Vec<&str> = wanted(&probe, expected).split('|').collect();
             let unfit = |ending: &&str| !allowed.contains(ending);
             for result in records.of(&probe).into_iter().filter(|result| result.time >= self.since).skip(1) {
                 if unfit(&ending(result)) {
                     let detail = result.detail.as_deref().unwrap_or_default();
-                    wrong.push(format!("{probe} at {}: {} ({detail})", result.time, ending(result)));
+                    *wrong.entry(format!("{probe}: {} ({detail})", ending(result))).or_insert(0) += 1;
                 }
             }
         }
-        if wrong.is_empty() { Ok(()) } else { bail!("{}: expected {expected:?}, saw also\n{}", self.what, wrong.join("\n")) }
+        if !wrong.is_empty() {
+            bail!("{}: expected {expected:?}, saw so many times {wrong:#?}", self.what);
+        }
+        Ok(())
     }
 
     fn is_seen(&self, records: &Records, probe: &str, expected: &[Expected<'_>]) -> bool {

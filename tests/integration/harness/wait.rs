@@ -12,12 +12,21 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(40);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Looks until `look` gives something; fails after [`LIMIT`] with what was waited for and the last word on it.
-pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Seen<T>>) -> Result<T> {
-    let end = Instant::now() + LIMIT;
+pub(crate) async fn until<T>(what: &str, look: impl AsyncFnMut() -> Result<Seen<T>>) -> Result<T> {
+    until_within(LIMIT, what, look).await
+}
+
+/// As [`until`], for what takes longer.
+pub(crate) async fn until_within<T>(
+    limit: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Result<Seen<T>>,
+) -> Result<T> {
+    let end = Instant::now() + limit;
     loop {
         match look().await? {
             Seen::Done(found) => return Ok(found),
-            Seen::NotYet(state) if Instant::now() >= end => bail!("waited {LIMIT:?} for {what}: {state}"),
+            Seen::NotYet(state) if Instant::now() >= end => bail!("waited {limit:?} for {what}: {state}"),
             Seen::NotYet(_) => sleep(LOOK_EVERY).await,
         }
     }

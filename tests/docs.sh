@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Keeps docs/ true: checks every configuration in it, and that no command, option, key or word is left out.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+program="${1:-${CARGO_TARGET_DIR:-target}/debug/authprobe}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() { echo "docs: $*" >&2; failed=$((failed + 1)); }
+
+# A block begins with `# config`, a whole file, or with `# probes`, what stands below `probes:` of a target.
+awk -v work="$work" '
+    /^```yaml$/ { file = sprintf("%s/%02d.yaml", work, ++count); first = 1; next }
+    /^```$/ { file = ""; next }
+    file == "" { next }
+    first { first = 0
+            printf "# docs/configuration.md:%d\n", NR > file
+            whole = ($0 == "# config")
+            if (!whole && $0 != "# probes") print "unmarked: " NR > file
+            if (!whole) print "targets:\n  - name: docs\n    url: https://api.example.com\n    every: 30s\n    probes:" > file }
+    { print (whole ? "" : "      ") $0 > file }
+' docs/configuration.md
+
+# Something to read for every reference.
+for name in $(grep -oh '{env: [A-Z_]*}' "$work"/*.yaml | grep -o '[A-Z_]*}' | tr -d '}' | sort -u); do
+    export "$name=only-for-this-test"
+done
+for file in $(grep -oh '{file: [a-z./-]*}' "$work"/*.yaml | sed 's/.*: \(.*\)}/\1/' | sort -u); do
+    mkdir -p "$work/$(dirname "$file")"
+    echo only-for-this-test >"$work/$file"
+done
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=docs -days 1 \
+    -keyout "$work/client.key" -out "$work/client.pem" 2>/dev/null
+cp "$work/client.pem" "$work/ca.pem"
+
+count=0
+for file in "$work"/*.yaml; do
+    if ! "$program" config check -c "$file" >"$work/told" 2>&1; then
+        fail "the block at $(sed -n '1s/^# //p' "$file"):"
+        sed "s#$work/##" "$work/told" >&2
+    fi
+    count=$((count + 1))
+done
+[ "$count" -gt 0 ] || fail "docs/configuration.md has no examples"
+
+named() { # FILE WORD: the word stands in the file as code
+    grep -qE -- "\`([^\`]*[^\`a-z_-])?$2([^\`a-z_-][^\`]*)?\`" "docs/$1" || fail "docs/$1 does not tell of \`$2\`"
+}
+for key in $("$program" config schema | python3 -c '
+import json, sys
+def keys(schema):
+    for name, value in schema.items() if isinstance(schema, dict) else ():
+        yield from value if name == "properties" else ()
+        yield from keys(value)
+    for value in schema if isinstance(schema, list) else ():
+        yield from keys(value)
+print(*sorted(set(keys(json.load(sys.stdin)))))'); do
+    named configuration.md "$key"
+done
+commands() { "$program" "$@" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | grep -vx help; }
+for command in $(commands); do
+    inner=$(commands "$command" || true)
+    for words in ${inner:-$command}; do
+        [ "$words" = "$command" ] || words="$command $words"
+        named commands.md "authprobe $words"
+        # shellcheck disable=SC2086 # a command of two words
+        for option in $("$program" $words --help | grep -oE '^ +(-[a-z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
+            named commands.md "$option"
+        done
+    done
+done
+for word in $(sed -nE 's/^ +[A-Za-z]+ = [0-9]+ "([a-z_]+)",$/\1/p' storage/src/record.rs) \
+    $(sed -nE 's/^    pub ([a-z_]+): .*/\1/p' storage/src/record.rs); do
+    named records.md "$word"
+done
+
+[ "$failed" -eq 0 ] || { echo "docs: $failed failed" >&2; exit 1; }
+echo "docs: $count examples checked, 0 failed"
