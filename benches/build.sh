@@ -38,7 +38,7 @@ done
 echo
 crates() { cargo tree --locked --prefix none --no-dedupe -f '{p}' "$@" | sed 's/ (.*//' | sort -u | grep -c .; }
 echo "crates in the program: $(crates -e normal); with what builds it: $(crates -e normal,build);" \
-    "with what tests it: $(crates --workspace -e all)"
+    "with what tests it: $(crates --workspace -e normal,build,dev)"
 echo "more than one version of: $(cargo tree --locked -e normal -d --depth 0 --prefix none -f '{p}' | awk 'NF { print $1 }' | sort -u | paste -sd ' ')"
 
 # The durations are of two units at once, so they are longer than CPU seconds when the cores are shared.

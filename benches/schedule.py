@@ -183,7 +183,7 @@ def main():
     parser.add_argument("--timeout", type=int, default=2, help="limit of each probe, in seconds")
     parser.add_argument("--holes", type=float, default=0.1, help="share of the targets that never answer")
     parser.add_argument("--one-host", action="store_true", help="all targets on one address, black holes on two ports of it")
-    parser.add_argument("--seconds", type=float, default=45, help="how long the daemon runs")
+    parser.add_argument("--seconds", type=float, default=35, help="how long the daemon runs")
     parser.add_argument("--restart", action="store_true", help="start the daemon a second time on the same store")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--keep", action="store_true", help="keep the directories of the runs")

@@ -11,6 +11,7 @@ use serde::Serialize;
 use storage::record::{Outcome, ProbeResult, Reason};
 
 use crate::commands::check::Format;
+use crate::output::printable;
 
 /// Name and version of the JSON form.
 const SCHEMA: &str = "authprobe.check/v1";
@@ -111,11 +112,6 @@ fn case(result: &ProbeResult) -> TestCase {
     let mut case = TestCase::new(result.probe.as_str(), status);
     case.set_classname(format!("authprobe.{}", result.target)).set_time(Duration::from_micros(result.took_us));
     case
-}
-
-/// A text from outside without control characters, which a terminal would obey and XML cannot hold.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn colour(outcome: Outcome) -> Style {

@@ -27,7 +27,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use storage::locator::Locator;
 
-use crate::config::decode::{Decoded, decode};
+use crate::config::decode::{Decoded, Lost, decode};
 use crate::config::document::{Node, Value};
 use crate::config::file::File;
 use crate::config::mistake::{Findings, Mistake, Mistakes, Place};
@@ -80,6 +80,24 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Mistakes> {
     let (config, Findings { mistakes, mut warnings, unreadable }) = read(path);
     warnings.extend(unreadable);
     finish(path, config, mistakes, warnings)
+}
+
+/// The store that a file names, whatever else is wrong with it.
+///
+/// # Errors
+/// When the file is no YAML, or `store` names none.
+pub(crate) fn store_of(path: &Path) -> Result<Locator, Mistakes> {
+    let base = path.parent().unwrap_or(Path::new(""));
+    let lost = Lost::default();
+    let named = text(path).map_err(|message| Mistake { place: Place::START, path: String::new(), message });
+    let named = named.and_then(|text| Node::parse(&text)).and_then(|root| {
+        let root = Spot::root(&root, &lost);
+        let spot = root.key("store");
+        let mut findings = Findings::default();
+        let store = locator(spot.text().unwrap_or(file::STORE), &spot, base, &mut findings);
+        store.ok_or_else(|| findings.mistakes.pop().unwrap_or_else(|| spot.mistake("this is no store")))
+    });
+    named.map_err(|mistake| Mistakes::new(path, vec![mistake]))
 }
 
 /// Loads a file to say what is wrong with it. A secret that cannot be read is a mistake.

@@ -110,6 +110,11 @@ impl Entry {
             }
         }
         let value = self.value.as_ref().ok()?.clone();
+        // The beginning of a secret that is too short for one is no new value either.
+        let had_secret = self.last.as_ref().is_some_and(|(last, _)| last.as_secret().is_ok());
+        if had_secret && value.as_secret().is_err() {
+            return None;
+        }
         let print = fingerprint(key, &value);
         match self.last.replace((value.clone(), print.clone())) {
             None => None,
@@ -266,8 +271,10 @@ mod tests {
         secret.rotations(1000);
         secret.write("", 1001);
         assert_eq!(secret.rotations(1002), []);
-        secret.write("first-value", 1003);
+        secret.write("fir", 1003);
         assert_eq!(secret.rotations(1004), []);
+        secret.write("first-value", 1005);
+        assert_eq!(secret.rotations(1006), []);
     }
 
     #[test]

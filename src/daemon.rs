@@ -24,7 +24,7 @@ use crate::recorder::Recorder;
 use crate::schedule::calendar::{Calendar, Entry};
 use crate::schedule::grid::Grid;
 use crate::schedule::lateness::Lateness;
-use crate::schedule::timer::{Due, Slot, Timer};
+use crate::schedule::timer::{Due, Slot, Timer, grace};
 
 /// Runs that one host and port has to bear at once; further ones wait, and are skipped when the wait is too long.
 const PER_HOST: usize = 32;
@@ -42,7 +42,6 @@ const PLANNED: usize = 1024;
 struct Daemon {
     probers: Vec<Arc<Prober>>,
     hosts: Vec<Arc<Semaphore>>,
-    intervals: Vec<Option<Duration>>,
     all: Arc<Semaphore>,
     records: mpsc::Sender<Record>,
     runs: TaskTracker,
@@ -74,13 +73,13 @@ pub(crate) async fn run(
     let shared = Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: agent.into() };
     let daemon = Daemon::new(&targets, &shared, records);
     let (planner, planned) = mpsc::channel(PLANNED);
-    let calendar = match calendar_entries(&targets) {
+    let calendar = match calendar_entries(&targets, started) {
         entries if entries.is_empty() => None,
-        entries => Some(Calendar::start(entries, started, planner.clone()).await?),
+        entries => Some(Calendar::start(entries, planner.clone()).await?),
     };
     drop(planner);
     let relay = further.map(|further| tokio::spawn(relay(further, daemon.records.clone())));
-    info!("probing {} targets with {} probes into {store}", targets.len(), daemon.probes());
+    info!("probing; targets: {}, probes: {}, store: {store}", targets.len(), daemon.probes());
     daemon.timer(&targets, started).drive(planned, stop, |due| daemon.take(due)).await;
 
     info!("stopping");
@@ -111,7 +110,6 @@ impl Daemon {
         Self {
             hosts: hosts.collect(),
             probers: targets.iter().map(|config| Arc::new(Prober::new(config, shared.clone()))).collect(),
-            intervals: targets.iter().map(|config| config.schedule.every()).collect(),
             all: Arc::new(Semaphore::new(IN_ALL)),
             records,
             runs: TaskTracker::new(),
@@ -126,7 +124,7 @@ impl Daemon {
 
     fn timer(&self, targets: &[TargetConfig], now: Timestamp) -> Timer {
         let grids = targets.iter().map(|TargetConfig { target, schedule, .. }| {
-            schedule.every().map(|every| (Grid::new(&target.name, every), grace(every)))
+            schedule.every().map(|every| Grid::new(&target.name, every))
         });
         Timer::new(grids, now)
     }
@@ -146,7 +144,7 @@ impl Daemon {
             return self.skip(slot, "the last run was still going".into());
         };
         let Some(host) = self.hosts.get(slot.target) else { return };
-        let every = self.every(slot);
+        let every = slot.every();
         let (prober, host, all) = (Arc::clone(prober), Arc::clone(host), Arc::clone(&self.all));
         let (records, give_up, lateness) = (self.records.clone(), self.give_up.clone(), Arc::clone(&self.lateness));
         self.runs.spawn(async move {
@@ -181,7 +179,7 @@ impl Daemon {
         let Some(prober) = self.probers.get(slot.target) else { return };
         self.lateness.lock().unwrap_or_else(PoisonError::into_inner).skipped += 1;
         warn!(target.name = %prober.target.name, "target `{}` skipped its slot at {}: {why}", prober.target.name, slot.planned);
-        self.send(prober.skipped(slot.planned, Some(self.every(slot)), &why));
+        self.send(prober.skipped(slot.planned, Some(slot.every()), &why));
     }
 
     fn lost(&self, target: usize, from: Timestamp, until: Timestamp) {
@@ -199,11 +197,6 @@ impl Daemon {
                 let _ = records.send(record).await;
             }
         });
-    }
-
-    fn every(&self, slot: Slot) -> Duration {
-        let of_calendar = || Duration::try_from(slot.next.duration_since(slot.planned)).unwrap_or_default();
-        self.intervals.get(slot.target).copied().flatten().unwrap_or_else(of_calendar)
     }
 
     /// Lets the runs under way end, for a while; then each is recorded as skipped.
@@ -227,19 +220,14 @@ impl Schedule {
     }
 }
 
-fn calendar_entries(targets: &[TargetConfig]) -> Vec<Entry> {
+fn calendar_entries(targets: &[TargetConfig], watermark: Timestamp) -> Vec<Entry> {
     let entry = |(target, config): (usize, &TargetConfig)| match &config.schedule {
         Schedule::Every(_) => None,
         Schedule::Cron { expression, timezone } => {
-            Some(Entry { target, expression: expression.as_ref().clone(), timezone: timezone.clone() })
+            Some(Entry { target, expression: expression.as_ref().clone(), timezone: timezone.clone(), watermark })
         }
     };
     targets.iter().enumerate().filter_map(entry).collect()
-}
-
-/// How late a run may still start: later, its result would tell of another moment than its slot.
-fn grace(every: Duration) -> Duration {
-    (every / 2).clamp(Duration::from_millis(100), Duration::from_secs(10))
 }
 
 /// The stretch since the last result of a store that is continued.

@@ -1,6 +1,6 @@
 //! The log, on standard error: ours at the level that was asked for, others' only when something is wrong.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use clap::ValueEnum;
 use tracing::{Level, Metadata};
@@ -8,6 +8,8 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::output;
 
 /// Crates whose words are known to hold no secret. At trace level, HTTP libraries print whole headers.
 const OURS: [&str; 4] = ["authprobe", "probes", "storage", "reports"];
@@ -27,8 +29,7 @@ pub(crate) fn start(level: Level, format: Format) {
     let lines = match format {
         Format::Json => lines.json().flatten_event(true).boxed(),
         Format::Text => {
-            let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            lines.with_ansi(colours).with_target(false).boxed()
+            lines.with_ansi(output::colours(&io::stderr())).with_target(false).boxed()
         }
     };
     // A test may have begun already.

@@ -10,6 +10,7 @@ mod exit;
 mod file;
 mod fingerprint_key;
 mod logging;
+mod output;
 mod prober;
 mod recorder;
 mod schedule;

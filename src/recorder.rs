@@ -20,7 +20,7 @@ const GROUP: usize = 256;
 /// .. or when its first record is this old.
 const AGE: Duration = Duration::from_millis(200);
 
-/// Records that are kept in memory while the store cannot be written; beyond that the oldest are dropped, and told.
+/// Records that are kept in memory while the store cannot be written; beyond that the newest are dropped, and told.
 const KEPT: usize = 100_000;
 
 /// Pauses between attempts at a store that cannot be written.

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Runs every example of the repository for real: each configuration is checked, and probes the demo API with it.
+# Then checks the reference pages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cargo build --quiet
-program="${CARGO_TARGET_DIR:-target}/debug/authprobe"
+program=$(realpath "${CARGO_TARGET_DIR:-target}/debug/authprobe")
 work=$(mktemp -d)
 demo=
 finish() {
@@ -28,7 +29,7 @@ field signing_secret >"$work/secrets/orchestrator-jwt-secret"
 count=0
 run() { # FILE: a configuration
     echo "examples: $1"
-    sed -E "s#https://[a-z.-]*example\.com#$url#" "$1" >"$work/authprobe.yaml"
+    sed -E "s#https://[a-z.-]*example\.com#$url#; s#/api/v1/me\b#/api/v1/workflows#" "$1" >"$work/authprobe.yaml"
     "$program" config check -c "$work/authprobe.yaml"
     "$program" check -c "$work/authprobe.yaml"
     count=$((count + 1))
@@ -40,3 +41,4 @@ done
 run "$work/starter.yaml"
 
 echo "examples: $count passed, 0 failed"
+tests/docs.sh "$program"

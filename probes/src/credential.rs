@@ -1,9 +1,9 @@
 //! A secret that never prints, and where its value comes from.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::{fmt, iter};
 
 use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
@@ -185,7 +185,7 @@ impl Wallet {
 
     /// Every value in the wallet, for redaction.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Credential> {
-        self.values.values().flatten().flat_map(|held| std::iter::once(&held.current).chain(&held.previous))
+        self.values.values().flatten().flat_map(|held| iter::once(&held.current).chain(&held.previous))
     }
 }
 

@@ -39,7 +39,8 @@ pub struct Connection {
     pub keep_alive: bool,
     /// Proxy for every request.
     pub proxy: Option<Url>,
-    /// Name for TLS (SNI and certificate) in place of the URL's host.
+    /// Name for TLS (SNI and certificate) in place of the URL's host. With it, HTTP/2 is spoken only if `http` says
+    /// so, and then the name stands for the host as well. It excludes a proxy.
     pub server_name: Option<String>,
     /// How many redirects are followed.
     pub redirects: u8,

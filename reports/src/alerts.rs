@@ -77,6 +77,8 @@ const RULES: [Rule; 4] = [
     rule(Severity::Ticket, "3d", 4320, "6h", 360, 0.10),
 ];
 
+/// Slowest burn that is worth an alert: the ticket over three days of a period of four weeks burns at 0.93.
+const SLOWEST: f64 = 0.9;
 /// Bad events that the long window must hold before a rule may fire.
 const GUARD_LONG: u64 = 3;
 /// Bad events that the short window must hold before a rule may fire.
@@ -95,10 +97,11 @@ const fn rule(
 }
 
 impl Rule {
-    /// Burn rate that spends the rule's share of the budget within its long window; nothing where no burn can be so fast.
+    /// Burn rate that spends the rule's share of the budget within its long window; nothing where no burn can be so fast,
+    /// or where so slow a burn would not miss the objective.
     fn factor(&self, slo: &Slo, period_s: f64) -> Option<f64> {
         let factor = self.budget * period_s / self.long.1.as_secs_f64();
-        (factor > 0.0 && factor <= 1.0 / slo.tolerance()).then(|| crate::settings::ratio(factor))
+        (factor >= SLOWEST && factor <= 1.0 / slo.tolerance()).then(|| crate::settings::ratio(factor))
     }
 }
 

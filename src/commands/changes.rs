@@ -16,6 +16,7 @@ use storage::window::Window;
 
 use crate::commands::store_locator;
 use crate::exit::Exit;
+use crate::output::{self, printable};
 
 /// Record or list what was altered: deploys, rotations, maintenance
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,7 @@ Examples:
       --target orchestrator --revision \"$GIT_SHA\" \"image v0.2.0\"
   authprobe changes add --kind maintenance --object db --until 2026-11-01T03:00:00Z \"db upgrade\"
 
-Posting the same change again adds nothing. The id is printed.")]
+The id is printed. Posting the same change again, with the same --at or --id, adds nothing.")]
 struct Add {
     /// What kind of change
     #[arg(long, value_name = "KIND", value_parser = words(ChangeKind::ALL, ChangeKind::as_str))]
@@ -150,7 +151,7 @@ fn record(args: Add) -> anyhow::Result<Exit> {
     let mut writer = Writer::open(&path)?;
     writer.append(&[Record::Change(change.clone())])?;
     writer.close()?;
-    writeln!(io::stdout(), "{}", change.id)?;
+    writeln!(output::stdout(), "{}", change.id)?;
     Ok(Exit::Fine)
 }
 
@@ -162,7 +163,7 @@ fn print(args: List) -> anyhow::Result<Exit> {
         Ok(Window::new(now.checked_sub(last).context("`--last` goes back too far")?, now)?)
     });
     let changes = Reader::open(&path)?.changes(window.transpose()?)?;
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     if json {
         for change in changes {
             interchange::write(&Record::Change(change), &mut out)?;
@@ -191,9 +192,4 @@ fn words<W: Copy + Send + Sync + 'static>(all: &'static [W], word: fn(W) -> &'st
     PossibleValuesParser::new(names).try_map(move |given| {
         all.iter().copied().find(|one| word(*one) == given).ok_or("it is not in the list")
     })
-}
-
-/// A text from outside without control characters, which a terminal would obey.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -1,7 +1,7 @@
 //! `authprobe check`: runs the selected probes once, now.
 
 use std::collections::HashSet;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ use crate::config::{Config, Loaded, TargetConfig};
 use crate::credentials::Keeper;
 use crate::exit::Exit;
 use crate::fingerprint_key;
+use crate::output;
 use crate::prober::{Prober, Shared};
 
 /// Targets that are checked at once.
@@ -104,8 +105,7 @@ pub(crate) fn run(args: Check) -> anyhow::Result<Exit> {
         info!("{} records kept in {store}", counts.new);
     }
     let results: Vec<ProbeResult> = records.into_iter().filter_map(result).collect();
-    let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    check_formats::write(format, &results, colours, &mut io::stdout().lock())?;
+    check_formats::write(format, &results, output::colours(&io::stdout()), &mut output::stdout())?;
     Ok(verdict(&results))
 }
 

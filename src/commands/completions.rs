@@ -1,12 +1,13 @@
 //! `authprobe completions`: prints what a shell needs to complete the commands.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::commands::Cli;
 use crate::exit::Exit;
+use crate::output;
 
 /// Print completions for a shell
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,6 @@ pub(crate) struct Completions {
 pub(crate) fn run(args: Completions) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "authprobe", &mut script);
-    io::stdout().write_all(&script)?;
+    output::stdout().write_all(&script)?;
     Ok(Exit::Fine)
 }

@@ -8,6 +8,7 @@ use anyhow::Context;
 use crate::config::mistake::Mistakes;
 use crate::config::{self, Loaded};
 use crate::exit::Exit;
+use crate::output;
 
 /// Check the configuration, or describe it
 #[derive(Debug, clap::Args)]
@@ -30,8 +31,8 @@ enum What {
 
 pub(crate) fn run(args: ConfigCommand) -> anyhow::Result<Exit> {
     match args.what {
-        What::Check { config } => check(&config, &mut io::stdout(), &mut io::stderr()),
-        What::Schema => schema(&mut io::stdout()),
+        What::Check { config } => check(&config, &mut output::stdout(), &mut io::stderr()),
+        What::Schema => schema(&mut output::stdout()),
     }
 }
 
@@ -51,11 +52,8 @@ fn check(file: &Path, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resul
 
 fn schema(out: &mut dyn Write) -> anyhow::Result<Exit> {
     let text = serde_json::to_string_pretty(&config::schema()).context("the JSON Schema cannot be written")?;
-    match writeln!(out, "{text}") {
-        // Whoever read has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Fine),
-        written => written.map(|()| Exit::Fine).context("the JSON Schema cannot be written"),
-    }
+    writeln!(out, "{text}").context("the JSON Schema cannot be written")?;
+    Ok(Exit::Fine)
 }
 
 fn warned(warnings: &Mistakes) -> Result<String, std::fmt::Error> {

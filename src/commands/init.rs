@@ -1,13 +1,14 @@
 //! `authprobe init`: writes a commented starter configuration.
 
 use std::fs::OpenOptions;
-use std::io::{self, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 use crate::config;
 use crate::exit::Exit;
+use crate::output;
 
 /// The starter configuration.
 const STARTER: &str = include_str!("init.yaml");
@@ -23,11 +24,8 @@ pub(crate) struct Init {
 pub(crate) fn run(args: Init) -> anyhow::Result<Exit> {
     let Init { file } = args;
     if file == Path::new("-") {
-        return match io::stdout().write_all(STARTER.as_bytes()) {
-            // Whoever read has read enough.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Exit::Fine),
-            written => written.map(|()| Exit::Fine).context("writing to standard output"),
-        };
+        output::stdout().write_all(STARTER.as_bytes()).context("writing to standard output")?;
+        return Ok(Exit::Fine);
     }
     let shown = file.display();
     match OpenOptions::new().write(true).create_new(true).open(&file) {

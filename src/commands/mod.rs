@@ -93,11 +93,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
 /// The store that a command works on: the given one, else that of an `authprobe.yaml` here, else the default.
 ///
 /// # Errors
-/// When the text is no store, or the configuration is wrong.
+/// When the text is no store, or the configuration names none.
 pub(crate) fn store_locator(given: Option<String>) -> anyhow::Result<Locator> {
     match given {
         Some(given) => Ok(given.parse()?),
-        None if Path::new(DEFAULT_FILE).exists() => Ok(crate::config::load(Path::new(DEFAULT_FILE))?.config.store),
+        None if Path::new(DEFAULT_FILE).exists() => Ok(crate::config::store_of(Path::new(DEFAULT_FILE))?),
         None => Ok(DEFAULT_STORE.parse()?),
     }
 }

@@ -1,10 +1,9 @@
 //! `authprobe report`: judges what is stored and writes a report of it.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
 use indicatif::ProgressBar;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -21,6 +20,7 @@ use crate::commands::store_locator;
 use crate::config;
 use crate::exit::Exit;
 use crate::file;
+use crate::output;
 
 /// Columns where the terminal does not tell.
 const WIDTH: u16 = 100;
@@ -138,7 +138,10 @@ pub(crate) fn run(args: Report) -> anyhow::Result<Exit> {
             let page = render(&report, format, Layout::default());
             file::replace(&output, |to| Ok(to.write_all(page.as_bytes())?))?;
         }
-        None => print(&render(&report, format, layout()))?,
+        None => {
+            let mut out = output::stdout();
+            out.write_all(render(&report, format, layout()).as_bytes()).and_then(|()| out.flush())?;
+        }
     }
     Ok(exit(&report, args.fail_on))
 }
@@ -198,20 +201,10 @@ fn exit(report: &report::Report, fail_on: Option<FailOn>) -> Exit {
     if failed { Exit::Failed } else { Exit::Fine }
 }
 
-/// Colours on a terminal only, and not where `NO_COLOR` says otherwise (no-color.org: set and not empty).
+/// Colours on a terminal only, and lines as long as the terminal is wide.
 fn layout() -> Layout {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let width = terminal_size::terminal_size().map_or(WIDTH, |(terminal_size::Width(columns), _)| columns);
-    Layout { colour: io::stdout().is_terminal() && !plain, width }
-}
-
-fn print(page: &str) -> anyhow::Result<()> {
-    let mut output = io::stdout().lock();
-    match output.write_all(page.as_bytes()).and_then(|()| output.flush()) {
-        // Whoever read has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write the report"),
-    }
+    Layout { colour: output::colours(&io::stdout()), width }
 }
 
 /// A moment, or the beginning of a day in UTC.

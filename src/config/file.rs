@@ -103,8 +103,10 @@ pub(super) enum Size {
 }
 
 /// Name of the store where none is given.
+pub(super) const STORE: &str = "authprobe.db";
+
 fn store() -> String {
-    "authprobe.db".into()
+    STORE.into()
 }
 
 fn listen() -> String {

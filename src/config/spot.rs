@@ -80,6 +80,14 @@ impl<'a> Spot<'a> {
         self.mistyped || self.node.is_some_and(|node| any(node, self.lost))
     }
 
+    /// The setting, if it is a text.
+    pub(super) fn text(&self) -> Option<&'a str> {
+        match &self.node?.value {
+            Value::Text(text) => Some(text),
+            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => None,
+        }
+    }
+
     /// The line of the setting.
     pub(super) fn line(&self) -> u64 {
         self.place.line

@@ -1,7 +1,7 @@
 //! The demo's story: an API is healthy, its signing secret is rotated and rolled out, an API key is revoked; then the reports.
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,6 +25,7 @@ use crate::demo::api::Api;
 use crate::demo::changes;
 use crate::demo::state;
 use crate::file;
+use crate::output;
 
 /// Name of the store in the demo's directory.
 const STORE: &str = "authprobe.db";
@@ -154,7 +155,7 @@ impl Stage {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let Locator::Sqlite(path) = store;
         let reader = Reader::open(path)?;
-        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colour = output::colours(&io::stdout());
         let mut written = Vec::new();
         for (kind, name) in [(Kind::Timeline, "timeline"), (Kind::Incidents, "incidents"), (Kind::Slo, "slo")] {
             let request = Request { kind, window: None, incident: None, now: Timestamp::now() };
@@ -166,7 +167,7 @@ impl Stage {
             }
             if kind != Kind::Timeline {
                 let page = render(&report, Format::Text, Layout { colour, ..Layout::default() });
-                writeln!(io::stdout(), "{page}")?;
+                writeln!(output::stdout(), "{page}")?;
             }
         }
         say("written:");

@@ -27,6 +27,22 @@ pub(crate) struct Slot {
     pub(crate) next: Timestamp,
 }
 
+impl Slot {
+    /// From this planned start to the next.
+    pub(crate) fn every(&self) -> Duration {
+        Duration::try_from(self.next.duration_since(self.planned)).unwrap_or_default()
+    }
+
+    fn is_late(&self, now: Timestamp) -> bool {
+        Duration::try_from(now.duration_since(self.planned)).is_ok_and(|late| late > grace(self.every()))
+    }
+}
+
+/// How late a run may still start: later, its result would tell of another moment than its slot.
+pub(crate) fn grace(every: Duration) -> Duration {
+    (every / 2).clamp(Duration::from_millis(100), Duration::from_secs(10))
+}
+
 /// What the timer has to say of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -45,19 +61,19 @@ pub(crate) enum Due {
     },
 }
 
-/// The grids of the targets that have one, by the target's number, with the grace within which a late start still counts.
+/// The grids of the targets that have one, by the target's number, and the slots that come next.
 pub(crate) struct Timer {
-    grids: Vec<Option<(Grid, Duration)>>,
+    grids: Vec<Option<Grid>>,
     heap: BinaryHeap<Reverse<Slot>>,
 }
 
 impl Timer {
     /// A timer for targets with an interval; `None` for those whose slots a calendar plans.
-    pub(crate) fn new(intervals: impl Iterator<Item = Option<(Grid, Duration)>>, now: Timestamp) -> Self {
-        let grids: Vec<_> = intervals.collect();
+    pub(crate) fn new(grids: impl Iterator<Item = Option<Grid>>, now: Timestamp) -> Self {
+        let grids: Vec<_> = grids.collect();
         let mut heap = BinaryHeap::with_capacity(grids.len());
         for (target, grid) in grids.iter().enumerate() {
-            if let Some((grid, _)) = grid {
+            if let Some(grid) = grid {
                 let planned = grid.after(now);
                 heap.push(Reverse(Slot { planned, target, next: grid.after(planned) }));
             }
@@ -99,8 +115,8 @@ impl Timer {
         let mut all = Vec::new();
         while let Some(Reverse(slot)) = self.heap.peek().copied().filter(|Reverse(slot)| slot.planned <= now) {
             self.heap.pop();
-            let Some((grid, grace)) = self.grids.get(slot.target).copied().flatten() else {
-                all.push(Due::Now(slot));
+            let Some(grid) = self.grids.get(slot.target).copied().flatten() else {
+                all.push(if slot.is_late(now) { Due::Late(slot) } else { Due::Now(slot) });
                 continue;
             };
             let mut slots = vec![slot];
@@ -116,11 +132,8 @@ impl Timer {
                 self.heap.push(Reverse(Slot { planned: newest, next: grid.after(newest), ..slot }));
                 continue;
             }
-            let late = |slot: &Slot| {
-                now.duration_since(slot.planned) > jiff::SignedDuration::try_from(grace).unwrap_or_default()
-            };
             let (started, lost) = match slots.pop() {
-                Some(newest) if !late(&newest) => (Some(newest), slots),
+                Some(newest) if !newest.is_late(now) => (Some(newest), slots),
                 newest => (None, slots.into_iter().chain(newest).collect()),
             };
             all.extend(lost.into_iter().map(Due::Late));
@@ -136,7 +149,6 @@ mod tests {
     use super::*;
 
     const EVERY: Duration = Duration::from_secs(30);
-    const GRACE: Duration = Duration::from_secs(5);
 
     fn at(millisecond: i64) -> Timestamp {
         Timestamp::from_millisecond(1_800_000_000_000 + millisecond).expect("in range")
@@ -144,7 +156,7 @@ mod tests {
 
     fn timer() -> (Timer, Timestamp) {
         let grid = Grid::new("a", EVERY);
-        (Timer::new(std::iter::once(Some((grid, GRACE))), at(0)), grid.after(at(0)))
+        (Timer::new(std::iter::once(Some(grid)), at(0)), grid.after(at(0)))
     }
 
     fn after(moment: Timestamp, seconds: i64) -> Timestamp {
@@ -173,8 +185,8 @@ mod tests {
         let due = timer.due(after(first, 62));
         assert!(matches!(due[..], [Due::Late(a), Due::Late(b), Due::Now(c)]
             if a.planned == first && b.planned == after(first, 30) && c.planned == after(first, 60)));
-        let due = timer.due(after(first, 99));
-        assert!(matches!(due[..], [Due::Late(slot)] if slot.planned == after(first, 90)), "nine seconds are too late");
+        let due = timer.due(after(first, 101));
+        assert!(matches!(due[..], [Due::Late(slot)] if slot.planned == after(first, 90)), "eleven seconds are too late");
     }
 
     #[test]
@@ -183,6 +195,15 @@ mod tests {
         let due = timer.due(after(first, 86_400 + 1));
         assert_eq!(due, [Due::Lost { target: 0, from: first, until: after(first, 86_430) }]);
         assert!(matches!(timer.due(after(first, 86_430))[..], [Due::Now(_)]));
+    }
+
+    #[test]
+    fn a_slot_of_a_calendar_that_comes_late_is_told_and_not_started() {
+        let (mut timer, first) = timer();
+        let slot = Slot { planned: first, target: 1, next: after(first, 300) };
+        timer.heap.clear();
+        timer.heap.extend([Reverse(slot), Reverse(Slot { planned: after(first, 300), next: after(first, 600), ..slot })]);
+        assert_eq!(timer.due(after(first, 305)), [Due::Late(slot), Due::Now(Slot { planned: after(first, 300), next: after(first, 600), ..slot })]);
     }
 
     #[test]

@@ -47,11 +47,12 @@ fn words(answer: &Answer, asked: Option<&Url>) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
+    use http::header::LOCATION;
 
     use super::*;
 
     fn leads(location: &str) -> bool {
-        let headers = HeaderMap::from_iter([(http::header::LOCATION, location.parse().expect("a header"))]);
+        let headers = HeaderMap::from_iter([(LOCATION, location.parse().expect("a header"))]);
         let answer = Answer { status: 302, headers, body: Vec::new(), truncated: false };
         leads_to_login(&answer, Url::parse("https://auth.example.com/api/things").ok().as_ref())
     }

@@ -140,7 +140,8 @@ fn by_contrast(run: &[Observation], one: &Observation, answer: &Answer) -> (Reas
     let fresh_is_good = is_held(one) && admitted(run, is_fresh);
     if answer.status == 403 && !like_forged && !hints.token() {
         // The very same token was let in elsewhere in this run: it is good, this endpoint is closed to it.
-        if admitted(run, |other| other.plan.kind == ProbeKind::Permission && same_token(one, other)) {
+        let elsewhere = |other: &Observation| other.plan.kind == ProbeKind::Permission && same_token(one, other);
+        if admitted(run, elsewhere) && !rotating(run) {
             return (Reason::PermissionDenied, "the same token is let in elsewhere");
         }
         if unlike_forged {
@@ -184,8 +185,10 @@ fn by_identity(run: &[Observation], one: &Observation, answer: &Answer) -> (Reas
     let like_forged = refusals(run, ProbeKind::Jwt, &FORGED).any(|theirs| hints::same(answer, theirs));
     if elsewhere || admitted(run, is_fresh) {
         // Servers that disagree about tokens, as in a rolling rotation, refuse here what they take there.
-        if (like_forged || hints.token() || hints.signature()) && refused(run, is_held) {
-            return (Reason::TokenRejected, "answered as a forged token is, and held tokens are refused too");
+        let comparable = refusals(run, ProbeKind::Jwt, &FORGED).next().is_some();
+        let as_forged = like_forged || hints.token() || hints.signature() || !comparable;
+        if as_forged && rotating(run) {
+            return (Reason::TokenRejected, "tokens of before a rotation are about, and servers disagree about tokens");
         }
         let why =
             if elsewhere { "the same token is let in elsewhere" } else { "another user's token is let in elsewhere" };
@@ -209,6 +212,15 @@ fn by_identity(run: &[Observation], one: &Observation, answer: &Answer) -> (Reas
 fn recognised(ours: &Answer, theirs: &Answer) -> bool {
     let says_more = Hints::of(ours).permission() && !Hints::of(theirs).permission();
     ours.status == 403 && theirs.status != 403 || ours.status == theirs.status && says_more
+}
+
+/// Whether a rotation of keys is under way: an earlier token is refused, or is not signed with the key in force.
+fn rotating(run: &[Observation]) -> bool {
+    let of_before = |other: &Observation| match &other.known.in_force {
+        Some(Err(failure)) => matches!(failure.reason, Reason::SignatureInvalid | Reason::KeyUnknown),
+        Some(Ok(())) | None => false,
+    };
+    refused(run, is_held) || run.iter().any(|other| other.plan.kind == ProbeKind::Jwt && of_before(other))
 }
 
 /// Whether a fresh token of the run is signed with a key of another id.

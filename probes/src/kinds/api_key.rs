@@ -1,5 +1,6 @@
 //! Settings of the API-key probes: which key, how it is sent, which keys must be refused.
 
+use std::iter;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -73,6 +74,6 @@ impl ApiKey {
 
     /// The sources of all secrets that the probes use.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
-        std::iter::once(&self.key).chain(&self.revoked_key).chain(self.request.sources())
+        iter::once(&self.key).chain(&self.revoked_key).chain(self.request.sources())
     }
 }

@@ -1,9 +1,11 @@
 //! Settings of the JWT probes: which tokens are good, where they are tried, which must be refused.
 
+use std::fmt;
 use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
 use schemars::JsonSchema;
+use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use storage::record::Variant;
 
@@ -145,18 +147,18 @@ enum AlgorithmName {
 
 fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     struct OneOrMore;
-    impl<'de> serde::de::Visitor<'de> for OneOrMore {
+    impl<'de> Visitor<'de> for OneOrMore {
         type Value = Vec<String>;
 
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a text or a list of texts")
         }
 
-        fn visit_str<E: serde::de::Error>(self, one: &str) -> Result<Vec<String>, E> {
+        fn visit_str<E: de::Error>(self, one: &str) -> Result<Vec<String>, E> {
             Ok(vec![one.to_owned()])
         }
 
-        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
             let mut all = Vec::new();
             while let Some(one) = list.next_element()? {
                 all.push(one);

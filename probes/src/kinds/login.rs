@@ -1,5 +1,6 @@
 //! Settings of the login probe: how to log in, where the token is, how it is sent on.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -310,7 +311,7 @@ impl<'de> Deserialize<'de> for Field {
 }
 
 impl JsonSchema for TokenPlace {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "TokenPlace".into()
     }
 
@@ -324,7 +325,7 @@ impl JsonSchema for TokenPlace {
 }
 
 impl JsonSchema for Carrier {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "Carrier".into()
     }
 

@@ -1,6 +1,7 @@
 //! Settings of a permission probe: who asks for what, and whether it must be let in.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::{fmt, iter};
 
 use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
@@ -73,7 +74,7 @@ impl Permission {
             Identity::Login | Identity::ApiKey | Identity::Anonymous => None,
         };
         user.into_iter()
-            .flat_map(|user| user.username.source().into_iter().chain(std::iter::once(&user.password)))
+            .flat_map(|user| user.username.source().into_iter().chain(iter::once(&user.password)))
             .chain(self.request.sources())
     }
 }
@@ -106,7 +107,7 @@ impl<'de> Deserialize<'de> for Identity {
 }
 
 impl JsonSchema for Identity {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "Identity".into()
     }
 

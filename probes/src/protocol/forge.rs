@@ -1,5 +1,6 @@
 //! Makes tokens that must be refused out of a real one.
 
+use std::iter;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use aws_lc_rs::signature::{
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
-use jsonwebtoken::{Algorithm, AlgorithmFamily, EncodingKey};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, EncodingKey, crypto};
 use serde_json::{Map, Value};
 
 use crate::protocol::token::Token;
@@ -49,7 +50,7 @@ pub(crate) fn wrong_key(token: &Token) -> Option<String> {
     let (message, _) = token.raw.expose().rsplit_once('.')?;
     let signed = parts.algorithm().parse().ok().and_then(|algorithm| {
         let key = foreign_key(algorithm)?;
-        jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm).ok()
+        crypto::sign(message.as_bytes(), key, algorithm).ok()
     });
     // Nobody can sign an algorithm that this build does not know; a random signature is as wrong.
     let signature = signed.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(random::<64>()));
@@ -81,14 +82,13 @@ pub(crate) fn expired(token: &Token, secret: &[u8], now: Timestamp) -> Option<St
         }
     }
     let message = format!("{}.{}", part(&parts.header), part(&claims));
-    let signature =
-        jsonwebtoken::crypto::sign(message.as_bytes(), &EncodingKey::from_secret(secret), algorithm).ok()?;
+    let signature = crypto::sign(message.as_bytes(), &EncodingKey::from_secret(secret), algorithm).ok()?;
     Some(format!("{message}.{signature}"))
 }
 
 /// A key that never existed, of the length and alphabet of a real one.
 pub(crate) fn unknown_key(like: &str) -> String {
-    let random: Vec<u8> = std::iter::repeat_with(random::<32>).flatten().take(like.len().min(4096)).collect();
+    let random: Vec<u8> = iter::repeat_with(random::<32>).flatten().take(like.len().min(4096)).collect();
     const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
     like.chars()
         .zip(random)

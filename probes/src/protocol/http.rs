@@ -6,10 +6,11 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderName, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use reqwest::redirect::Policy;
 use rustls::ClientConfig;
 use storage::record::{Outcome, Phases, Reason};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::kinds::login::Carrier;
@@ -80,7 +81,7 @@ impl Transport {
         let begun = Instant::now();
         let watch = Watch::start();
         let deadline = begun + limit;
-        let end = match tokio::time::timeout_at(deadline, watch.around(self.follow(outgoing, &watch))).await {
+        let end = match timeout_at(deadline, watch.around(self.follow(outgoing, &watch))).await {
             Ok(end) => end,
             Err(_) => Err(timed_out(&watch, limit, begun.elapsed())),
         };
@@ -131,7 +132,10 @@ impl Transport {
         if let (Some(name), Some(host)) = (&self.connection.server_name, &self.host)
             && url.host_str() == Some(host)
         {
-            if let Ok(authority) = HeaderValue::from_str(outgoing.url.authority()) {
+            // HTTP/2 has one name for both.
+            if let (Ok(authority), false) =
+                (HeaderValue::from_str(outgoing.url.authority()), self.connection.http == HttpVersion::Http2)
+            {
                 headers.insert(HOST, authority);
             }
             if url.set_host(Some(name)).is_err() {
@@ -204,7 +208,7 @@ impl Answer {
         let wait = match value.parse::<u64>() {
             Ok(seconds) => Duration::from_secs(seconds),
             Err(_) => {
-                let until = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+                let until = rfc2822::parse(value).ok()?.timestamp();
                 Duration::try_from(until.duration_since(now)).ok()?
             }
         };
@@ -213,7 +217,7 @@ impl Answer {
 
     /// The server's clock, if it tells it.
     pub(crate) fn date(&self) -> Option<Timestamp> {
-        Some(jiff::fmt::rfc2822::parse(self.header("date")?).ok()?.timestamp())
+        Some(rfc2822::parse(self.header("date")?).ok()?.timestamp())
     }
 }
 

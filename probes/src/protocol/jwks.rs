@@ -84,6 +84,10 @@ fn read(answer: &Answer) -> Result<Vec<Jwk>, Failure> {
         let reason = if answer.status >= 500 { Reason::ServerError } else { Reason::UnexpectedStatus };
         return Err(Failure::target(reason, format!("HTTP {}", answer.status)));
     }
+    if answer.truncated {
+        let detail = format!("longer than the limit of {} bytes", answer.body.len());
+        return Err(Failure::target(Reason::UnexpectedBody, detail));
+    }
     let set: Set = serde_json::from_slice(&answer.body)
         .map_err(|_| Failure::target(Reason::UnexpectedBody, "not a JSON object with `keys`"))?;
     let keys = set.keys.into_iter().take(MOST).filter_map(|key| serde_json::from_value(key).ok());

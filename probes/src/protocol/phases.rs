@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use storage::record::Phases;
+use tokio::net::lookup_host;
 use tower::{Layer, Service};
 
 tokio::task_local! {
@@ -164,7 +165,7 @@ impl Resolve for TimedResolver {
         Box::pin(async move {
             stamp(Mark::Resolve);
             // Port 0 means "the port of the URL" to the connector.
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+            let found = lookup_host((host.as_str(), 0)).await?;
             let addresses: Vec<_> = found.collect();
             stamp(Mark::Resolved);
             Ok(Box::new(addresses.into_iter()) as Addrs)

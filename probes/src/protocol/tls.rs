@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, NamedGroup, RootCertStore};
@@ -39,7 +40,7 @@ impl Profile {
     /// # Errors
     /// When a file is not PEM, holds nothing usable, or certificate and key do not belong together.
     pub fn new(files: &Files) -> Result<Self, Unusable> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| unusable("tls", error))?;

@@ -96,6 +96,8 @@ fn object(part: &str) -> Option<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(raw: &str) -> Result<Token, Failure> {
@@ -122,6 +124,19 @@ mod tests {
             assert_eq!(read(raw).expect_err("malformed").reason, Reason::TokenMalformed);
         }
         assert_eq!(read("").expect_err("missing").reason, Reason::TokenMissing);
+    }
+
+    proptest! {
+        #[test]
+        fn no_token_breaks_its_reader(header in ".{0,40}", claims in ".{0,40}", raw in "[!-~]{0,80}", date in any::<f64>()) {
+            let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+            let dated = format!(r#"{{"exp":{date:?},"nbf":{date:?}}}"#);
+            for raw in [raw, format!("{}.{}.x", part(&header), part(&claims)), format!("{}.{}.x", part(r#"{"alg":"HS256"}"#), part(&dated))] {
+                if let Ok(token) = read(&raw) {
+                    let _ = (token.key_id(), token.expired(Timestamp::MAX, Duration::MAX), token.expired(Timestamp::MIN, Duration::ZERO));
+                }
+            }
+        }
     }
 
     #[test]

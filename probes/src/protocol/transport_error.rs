@@ -94,3 +94,23 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
 fn innermost(error: &reqwest::Error) -> String {
     chain(error).last().map_or_else(String::new, ToString::to_string)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prober_blames_itself_only_for_what_is_proven_to_be_its_own() {
+        let reason = |code, address: Option<&str>| {
+            let failure = own_fault(code, address.map(|text| text.parse().expect("an address")))?;
+            assert_eq!(failure.outcome, Outcome::Invalid);
+            Some(failure.reason)
+        };
+        let (no_descriptors, no_network, unreachable, refused) = (24, 100, 101, 111);
+        assert_eq!(reason(no_descriptors, None), Some(Reason::ProberOverloaded));
+        assert_eq!(reason(no_network, None), Some(Reason::ProberNetwork));
+        assert_eq!(reason(unreachable, Some("127.0.0.1")), None, "there is a route, so a router said so");
+        assert_eq!(reason(unreachable, None), None);
+        assert_eq!(reason(refused, Some("127.0.0.1")), None);
+    }
+}

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use jsonwebtoken::jwk::{CommonParameters, Jwk, KeyOperations, PublicKeyUse};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, crypto};
 use serde_json::Value;
 use storage::record::Reason;
 
@@ -193,8 +193,7 @@ fn by_jwk(token: &Token, jwk: &Jwk, algorithm: Algorithm) -> bool {
 fn verifies(token: &Token, key: &DecodingKey, algorithm: Algorithm) -> bool {
     let Some((message, signature)) = token.raw.expose().rsplit_once('.') else { return false };
     // A key knows its family, so that a public key in PEM is never taken for a shared secret.
-    key.family() == algorithm.family()
-        && jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm).unwrap_or(false)
+    key.family() == algorithm.family() && crypto::verify(signature, message.as_bytes(), key, algorithm).unwrap_or(false)
 }
 
 fn times(parts: &Parts, leeway: Duration, now: Timestamp) -> Result<(), Failure> {

@@ -57,6 +57,8 @@ fn json(text: &str) -> Option<String> {
                     }
                     None => ('\\', false),
                 },
+                ('\\', Some('b')) => ('\u{8}', true),
+                ('\\', Some('f')) => ('\u{c}', true),
                 ('\\', Some('n')) => ('\n', true),
                 ('\\', Some('r')) => ('\r', true),
                 ('\\', Some('t')) => ('\t', true),
@@ -136,14 +138,16 @@ fn base64(text: &str) -> Option<String> {
     (!plain.is_empty()).then_some(plain)
 }
 
-/// Every word of hexadecimal digits, decoded.
+/// Every word of hexadecimal digits, decoded from its first two.
 fn hexadecimal(text: &str) -> Option<String> {
     let mut plain = String::new();
     for word in text.split(|c: char| !c.is_ascii_hexdigit()).filter(|word| word.len() >= SHORTEST_WORD) {
-        let (pairs, _) = word.as_bytes().as_chunks::<2>();
-        let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| pair(*high, *low)).collect();
-        plain.push_str(&String::from_utf8_lossy(&bytes?));
-        plain.push('\n');
+        for from in 0..2 {
+            let (pairs, _) = word.as_bytes()[from..].as_chunks::<2>();
+            let bytes: Vec<u8> = pairs.iter().filter_map(|[high, low]| pair(*high, *low)).collect();
+            plain.push_str(&String::from_utf8_lossy(&bytes));
+            plain.push('\n');
+        }
     }
     (!plain.is_empty()).then_some(plain)
 }
@@ -151,4 +155,33 @@ fn hexadecimal(text: &str) -> Option<String> {
 fn pair(high: u8, low: u8) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose;
+
+    use super::*;
+
+    #[test]
+    fn a_hostile_text_does_not_grow_without_bound() {
+        let nested = (0..3).fold("% \\ & secret ".repeat(60), |text, _| general_purpose::STANDARD.encode(text));
+        let nested: String = format!("%41 \\n &amp; {nested}").chars().take(4096).collect();
+        for text in [nested, "41".repeat(2048), "QUFB".repeat(1024), "%25".repeat(1365), "\\".repeat(4096)] {
+            let all = layers(&text);
+            let size: usize = all.iter().map(String::len).sum();
+            assert!(size < 1 << 20, "{} readings of {size} bytes", all.len());
+        }
+    }
+
+    #[test]
+    fn broken_escapes_are_read_as_they_are() {
+        for text in
+            ["%", "%4", "%zz", "\\", "\\u", "\\u12", "\\ud83d", "&", "&;", "&#;", "&#x110000;", "&nosuch;", "ü%ü\\ü&ü"]
+        {
+            for plain in layers(text) {
+                assert!(plain.chars().count() <= text.chars().count(), "{text}: {plain}");
+            }
+        }
+    }
 }

@@ -90,6 +90,7 @@ fn without_tokens(text: &str) -> String {
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use proptest::prelude::*;
     use serde_json::Value;
     use url::form_urlencoded;
 
@@ -157,6 +158,28 @@ mod tests {
             url(&STANDARD.encode(format!("{{\"password\":{}}}", json(SECRET)))),
         ] {
             assert_eq!(secrets(&format!("got <{echo}>!"), &[SECRET]), BLANK, "{echo}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_shows_any_secret_in_any_two_layers(
+            secret in any::<String>().prop_filter("long enough", |secret| secret.chars().count() >= TELLING),
+            before in ".{0,12}",
+            layers in (0usize..6, 0usize..6),
+        ) {
+            let encode = |form: usize, text: &str| match form {
+                0 => text.to_owned(),
+                1 => json(text),
+                2 => ascii_json(text),
+                3 => url(text),
+                4 => STANDARD.encode(text),
+                _ => text.bytes().map(|byte| format!("{byte:02x}")).collect(),
+            };
+            let echo = encode(layers.1, &format!("{before}{}", encode(layers.0, &secret)));
+            let clean = secrets(&echo, &[&secret]);
+            prop_assert!(clean != echo, "{echo}");
+            prop_assert!(!clean.contains(&secret));
         }
     }
 

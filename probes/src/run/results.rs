@@ -1,9 +1,9 @@
 //! From the observations of a run to its results, and to what the session keeps of them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use storage::record::{DETAIL_LIMIT, ProbeKind, ProbeResult, Variant, to_milliseconds};
+use storage::record::{DETAIL_LIMIT, Expect, ProbeKind, ProbeResult, Variant, to_milliseconds};
 
 use crate::classify::{self, Access, Verdict, hints};
 use crate::credential::Credential;
@@ -89,8 +89,22 @@ fn learn(session: &mut Session, seen: &[Observation], fresh: Option<&Token>) {
         Access::Neither(_) => None,
     });
     session.remember(fresh.filter(|_| fresh_is_good), held_refused, now);
-    let throttles = seen.iter().filter_map(Observation::answer).filter(|answer| answer.status >= 400);
-    if let Some(wait) = throttles.filter_map(|answer| answer.retry_after(now)).max() {
+    if let Some(wait) = seen.iter().filter_map(|one| asked_to_wait(one, now)).max() {
         session.wait(wait, Instant::now());
+    }
+}
+
+/// How long the server asks to be left alone.
+fn asked_to_wait(one: &Observation, now: Timestamp) -> Option<Duration> {
+    // Longer than this an outage goes on being measured, however long the server expects it to last.
+    const OUTAGE: Duration = Duration::from_secs(300);
+    let answer = one.answer()?;
+    // The probe with wrong passwords rests by itself; what it is told need not hold for the others.
+    let guesses = one.plan.kind == ProbeKind::Login && one.plan.expect == Expect::Deny;
+    let wait = answer.retry_after(now).filter(|_| !guesses)?;
+    match answer.status {
+        400..500 => Some(wait),
+        500.. => Some(wait.min(OUTAGE)),
+        _ => None,
     }
 }

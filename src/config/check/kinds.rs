@@ -19,7 +19,7 @@ use crate::config::mistake::{Findings, Mistake};
 use crate::config::spot::Spot;
 
 /// Shortest beat of wrong passwords.
-const DENY_EVERY: Duration = Duration::from_mins(1);
+const DENY_EVERY: Duration = Duration::from_mins(5);
 /// Most rejections before a login stops.
 const STOP_AFTER: u32 = 100;
 
@@ -81,7 +81,7 @@ fn login(login: &Login, probes: &Probes, spot: &Spot<'_>, mistakes: &mut Vec<Mis
             say(spot.key("deny"), "wrong passwords lock accounts: give a user of their own, `deny_username`");
         }
         if login.deny_every < DENY_EVERY {
-            say(spot.key("deny_every"), "wrong passwords lock accounts: try them once a minute at most");
+            say(spot.key("deny_every"), "wrong passwords lock accounts: try them every 5 minutes at most");
         }
     }
     if login.deny_username.is_some() && login.deny_username == login.username {

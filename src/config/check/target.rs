@@ -78,6 +78,10 @@ pub(in crate::config) fn one(
     let body_limit = body_limit
         .map_or(Connection::default().body_limit, |limit| usize::try_from(limit.as_u64()).unwrap_or(usize::MAX));
     let server_name = tls.server_name.clone();
+    if server_name.is_some() && proxy.is_some() {
+        let place = spot.key("tls").key("server_name");
+        findings.mistakes.push(place.mistake("it cannot go with `proxy`: the proxy resolves the name"));
+    }
     let connection = Connection { http, keep_alive, proxy, server_name, redirects, body_limit };
     Some(TargetConfig { target: Target { name, url: url?, timeout, connection, probes }, schedule: schedule?, tls })
 }

@@ -44,7 +44,7 @@ impl Program {
     pub(crate) fn with_file_limit(dir: &Path, blocks: u32, arguments: &[&str]) -> Self {
         let mut shell = Command::new("sh");
         // Without the trap the signal of the limit would end the program before it sees the error.
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
         shell.args(["-c", &script, PROGRAM]);
         Self::of(shell, dir, arguments)
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 
 /// Longest wait for anything that a healthy program does within a second or two.
@@ -44,5 +45,12 @@ impl<T> Seen<T> {
     /// Done with a value when a condition holds.
     pub(crate) fn when(holds: bool, value: T, state: impl FnOnce() -> String) -> Self {
         if holds { Seen::Done(value) } else { Seen::NotYet(state()) }
+    }
+}
+
+/// Returns once so much time has passed since a moment. For what must be that long apart, never for what may be.
+pub(crate) async fn pass(long: SignedDuration, since: Timestamp) {
+    while Timestamp::now().duration_since(since) < long {
+        sleep(LOOK_EVERY).await;
     }
 }

@@ -56,6 +56,55 @@ fn a_token_let_in_by_one_replica_and_refused_by_another_lacks_no_permission() {
 }
 
 #[test]
+fn in_no_moment_of_a_rolling_rotation_a_permission_is_missed() {
+    // Which secret each request meets, which secret the prober knows, how bad tokens are answered.
+    let refusals = [
+        http(401, &[], r#"{"error":"Unauthorized"}"#),
+        http(401, &[("www-authenticate", r#"Bearer error="invalid_token""#)], ""),
+        http(422, &[], r#"{"msg":"Signature verification failed"}"#),
+        http(403, &[], r#"{"error":"Forbidden"}"#),
+    ];
+    let mut told = 0;
+    for (case, refusal) in (0..16).flat_map(|case| refusals.iter().map(move |refusal| (case, refusal))) {
+        let pod = |bit: u32| if case >> bit & 1 == 1 { "new" } else { "old" };
+        let (issuer, at_jwt, at_held, at_permission) = (pod(0), pod(1), pod(2), pod(3));
+        for (known, compares) in [("new", true), ("old", true), ("", true), ("new", refusal.status != 403)] {
+            let meets = |signed: &str, pod: &str| if signed == pod { ok() } else { refusal.clone() };
+            let judged = |one: One, signed: &str| match known {
+                "" => one,
+                known if known == signed => one.verifies(),
+                _ => one.fails(Reason::SignatureInvalid),
+            };
+            let run = |first: usize| {
+                let mut run = vec![
+                    judged(fresh(meets(issuer, at_jwt)), issuer),
+                    permission(meets(issuer, at_permission)),
+                    judged(held(meets("old", at_held)), "old"),
+                    login(ok()),
+                    key(ok()),
+                ];
+                run.extend(compares.then(|| forged(Variant::WrongKey, refusal.clone())));
+                run.swap(0, first);
+                run
+            };
+            // Where every token is of the only secret the prober knows, and held ones are let in, a run shows no rotation.
+            let shows = at_held == "new" || known == "new" || known == "old" && issuer == "new";
+            if !shows {
+                continue;
+            }
+            for probe in 0..3 {
+                let verdict = verdict(run(probe));
+                let fits = matches!(verdict.reason, None | Some(Reason::SignatureInvalid | Reason::TokenRejected));
+                assert!(fits, "{case:04b}, probe {probe}, prober knows {known:?}: {:?}", verdict.detail);
+                told += u32::from(verdict.reason.is_some());
+            }
+            assert_eq!((reason(run(3)), reason(run(4))), (None, None), "login and key do not notice");
+        }
+    }
+    assert!(told > 100, "{told} failures were told");
+}
+
+#[test]
 fn a_refused_key_is_told_from_a_missing_permission_by_an_unknown_key() {
     let forbidden = |id: &str| http(403, &[], &format!(r#"{{"message":"Forbidden","request_id":"{id}"}}"#));
     assert_eq!(reason(vec![key(forbidden("a1b2")), unknown_key(forbidden("c3d4"))]), Some(Reason::ApiKeyRejected));

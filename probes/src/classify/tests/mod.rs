@@ -4,9 +4,12 @@ mod corpus;
 mod equal_answers;
 mod other_servers;
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
 use storage::record::{Expect, Outcome, ProbeKind, Reason, Variant};
 use url::Url;
@@ -100,7 +103,7 @@ impl One {
     fn new(kind: ProbeKind, expect: Expect, variant: Variant, answer: Answer) -> Self {
         let exchange = Exchange {
             started: Timestamp::now(),
-            took: std::time::Duration::from_millis(5),
+            took: Duration::from_millis(5),
             phases: None,
             asked: Url::parse("https://api.example.com/things").expect("a URL"),
             end: Ok(answer),
@@ -181,7 +184,7 @@ impl One {
 fn a_prober_whose_clock_is_wrong_blames_itself_and_not_the_target() {
     let date = |offset: i64| {
         let at = Timestamp::now() + SignedDuration::from_secs(offset);
-        jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).expect("a date")
+        DateTimePrinter::new().timestamp_to_rfc9110_string(&at).expect("a date")
     };
     // The token ended five seconds ago by our clock, in ten minutes by the server's.
     let ends = (Timestamp::now() - SignedDuration::from_secs(5)).as_second();
@@ -197,7 +200,7 @@ fn a_prober_whose_clock_is_wrong_blames_itself_and_not_the_target() {
 #[test]
 fn a_replica_whose_clock_is_behind_refuses_tokens_as_not_yet_valid() {
     let at = Timestamp::now() - SignedDuration::from_secs(120);
-    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).expect("a date");
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&at).expect("a date");
     let begins = Timestamp::now().as_second() - 1;
     let part = |json: String| URL_SAFE_NO_PAD.encode(json);
     let raw = format!("{}.{}.c2ln", part(r#"{"alg":"HS256"}"#.into()), part(format!(r#"{{"nbf":{begins}}}"#)));

@@ -1,5 +1,9 @@
 //! Every algorithm, every trick that is played with algorithms and keys, and the edges of every claim.
 
+use std::slice;
+
+use jsonwebtoken::EncodingKey;
+use jsonwebtoken::jwk::KeyAlgorithm;
 use serde_json::{Value, json};
 
 use super::*;
@@ -99,7 +103,7 @@ fn a_key_of_a_set_verifies_only_what_it_is_for() {
     let token = signed(&header, &claims(), &signing(Algorithm::RS256), Algorithm::RS256);
     let good = jwk(Algorithm::RS256, Some("k"));
     let mut of_another_algorithm = good.clone();
-    of_another_algorithm.common.key_algorithm = Some(jsonwebtoken::jwk::KeyAlgorithm::RS512);
+    of_another_algorithm.common.key_algorithm = Some(KeyAlgorithm::RS512);
     let mut for_encryption = good.clone();
     for_encryption.common.public_key_use = Some(PublicKeyUse::Encryption);
     let mut not_to_verify = good.clone();
@@ -122,7 +126,7 @@ fn a_shared_secret_in_a_key_set_verifies_nothing() {
     let shared: Jwk = serde_json::from_value(text).expect("a key");
     for header in [json!({"alg": "HS256", "kid": "k"}), json!({"alg": "HS256"})] {
         let token = signed(&header, &claims(), &signing(Algorithm::HS256), Algorithm::HS256);
-        let found = verify(&token, &settings(&[Algorithm::HS256]), &Keys::Set(std::slice::from_ref(&shared)));
+        let found = verify(&token, &settings(&[Algorithm::HS256]), &Keys::Set(slice::from_ref(&shared)));
         assert_eq!(found, Some(Reason::SignatureInvalid));
     }
 }
@@ -130,7 +134,7 @@ fn a_shared_secret_in_a_key_set_verifies_nothing() {
 #[test]
 fn a_public_key_is_never_taken_for_a_shared_secret() {
     let pem = known(Algorithm::RS256);
-    let confused = jsonwebtoken::EncodingKey::from_secret(pem.current.expose().as_bytes());
+    let confused = EncodingKey::from_secret(pem.current.expose().as_bytes());
     let token = signed(&json!({"alg": "HS256"}), &claims(), &confused, Algorithm::HS256);
     for allowed in [&[Algorithm::RS256][..], &[Algorithm::RS256, Algorithm::HS256][..]] {
         assert_eq!(verify(&token, &settings(allowed), &Keys::Public(&pem)), Some(Reason::SignatureInvalid));

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use storage::record::DETAIL_LIMIT;
 use url::form_urlencoded::byte_serialize;
 
 use super::*;
@@ -108,7 +109,7 @@ async fn no_detail_shows_a_secret_whatever_a_server_echoes() {
             let Some(detail) = &result.detail else { continue };
             details += 1;
             redacted += usize::from(detail.contains("<redacted>"));
-            assert!(detail.chars().count() <= storage::record::DETAIL_LIMIT);
+            assert!(detail.chars().count() <= DETAIL_LIMIT);
             assert!(!detail.chars().any(char::is_control), "{detail:?}");
             for needle in &needles {
                 assert!(!detail.contains(needle.as_str()), "turn {number}, {}: {needle} in {detail}", result.probe);

@@ -112,6 +112,18 @@ async fn a_lock_after_a_wrong_password_lets_the_probe_rest() {
 }
 
 #[tokio::test]
+async fn a_throttle_of_wrong_passwords_does_not_stop_the_others() {
+    let api = Api::new().await;
+    let mut session = Session::default();
+    let target = api.target(guessing("decoy"));
+    api.change(|world| world.throttles_guesses = true);
+    let results = run_with(&target, &wallet(), &mut session).await;
+    assert_eq!(ended(&results, "login-unknown"), "failure rate_limited");
+    assert_eq!(session.waiting(Instant::now()), None);
+    assert!(!session.is_due("login-unknown", Instant::now() + Duration::from_secs(3500)));
+}
+
+#[tokio::test]
 async fn a_user_who_cannot_log_in_fails_alone() {
     let api = Api::new().await;
     let mut probes = everything();

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
 use serde_json::{Value, json};
-use storage::record::{Expect, Variant};
+use storage::record::{Expect, Variant, to_milliseconds};
+use tokio::net::TcpStream;
+use tokio::task::yield_now;
 
 use super::*;
-use crate::credential::{Credential, Held, Source};
+use crate::credential::{Credential, Held, Source, Unusable};
 use crate::fixtures;
 use crate::fixtures::server::{Received, Server, answer};
 use crate::protocol::test_keys;
@@ -33,6 +35,8 @@ struct World {
     signs: &'static str,
     /// The secrets whose tokens are taken.
     takes: Vec<&'static str>,
+    /// Whether a wrong password is answered with a throttle.
+    throttles_guesses: bool,
     /// How many tokens were issued.
     issued: u32,
 }
@@ -45,7 +49,15 @@ struct Api {
 
 impl Api {
     async fn new() -> Self {
-        let world = World { login: None, things: None, keys: String::new(), signs: OLD, takes: vec![OLD], issued: 0 };
+        let world = World {
+            login: None,
+            things: None,
+            keys: String::new(),
+            signs: OLD,
+            takes: vec![OLD],
+            throttles_guesses: false,
+            issued: 0,
+        };
         let world = Arc::new(Mutex::new(world));
         let held = Arc::clone(&world);
         let server = Server::http(move |request| held.lock().expect("not poisoned").respond(request)).await;
@@ -72,6 +84,7 @@ impl World {
                     self.issued += 1;
                     answer("200 OK", &[], &json!({"access_token": token(self.signs, self.issued)}).to_string())
                 }
+                None if self.throttles_guesses => answer("429 Too Many Requests", &["retry-after: 600"], ""),
                 None => no(),
             },
             "GET /keys" => self.keys.clone(),
@@ -173,7 +186,7 @@ async fn a_run_has_a_result_for_every_probe_under_its_name() {
             ("orchestrator", "local", Some(30.0))
         );
         assert!(result.status.is_some() && result.took_us > 0 && result.phases_us.is_some());
-        assert_eq!(result.time, storage::record::to_milliseconds(result.time));
+        assert_eq!(result.time, to_milliseconds(result.time));
         assert_eq!(result.detail, None);
     }
     assert_eq!(of(&results, "strangers-cannot").variant, Variant::Anonymous);
@@ -218,6 +231,17 @@ async fn a_server_that_asks_for_a_pause_gets_it() {
 }
 
 #[tokio::test]
+async fn an_outage_goes_on_being_measured_however_long_the_server_expects_it_to_last() {
+    let api = Api::new().await;
+    api.change(|world| world.things = Some(answer("503 Service Unavailable", &["retry-after: 7200"], "")));
+    let mut session = Session::default();
+    let results = run_with(&api.target(everything()), &wallet(), &mut session).await;
+    assert_eq!(ended(&results, "api_key"), "failure server_error");
+    let left = |after| session.waiting(Instant::now() + Duration::from_secs(after));
+    assert!(left(200).is_some() && left(301).is_none());
+}
+
+#[tokio::test]
 async fn probes_that_must_be_refused_may_have_a_slower_beat() {
     let api = Api::new().await;
     let mut probes = everything();
@@ -244,7 +268,7 @@ async fn probes_that_must_be_refused_may_have_a_slower_beat() {
 async fn a_secret_that_cannot_be_read_is_the_probers_own_fault() {
     let api = Api::new().await;
     let mut wallet = wallet();
-    let lost = crate::credential::Unusable("permission denied".into());
+    let lost = Unusable("permission denied".into());
     wallet.insert(Source::Env("KEY".into()), Err(lost));
     let results = run_with(&api.target(everything()), &wallet, &mut Session::default()).await;
     for probe in ["api_key", "api_key-unknown"] {
@@ -260,8 +284,8 @@ async fn an_unreachable_target_fails_every_probe_and_protects_nothing() {
     let target = api.target(everything());
     drop(api);
     // The port is free again once the server's task is gone.
-    while tokio::net::TcpStream::connect(target.url.socket_addrs(|| None).expect("an address")[0]).await.is_ok() {
-        tokio::task::yield_now().await;
+    while TcpStream::connect(target.url.socket_addrs(|| None).expect("an address")[0]).await.is_ok() {
+        yield_now().await;
     }
     let results = run_with(&target, &wallet(), &mut Session::default()).await;
     for probe in ["login", "api_key", "api_key-unknown", "strangers-cannot"] {

@@ -1,11 +1,14 @@
 //! The shapes of logins that were measured on real servers: what is sent, where the token is, how it goes on.
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Method};
+use jsonwebtoken::Algorithm;
 use serde_json::json;
 
 use super::*;
 use crate::fixtures;
+use crate::kinds::login::Carrier;
+use crate::protocol::test_keys;
 
 const NOW: i64 = 1_800_000_000;
 
@@ -31,7 +34,7 @@ fn header(outgoing: &Outgoing, name: HeaderName) -> &str {
 }
 
 fn body(outgoing: &Outgoing) -> &str {
-    std::str::from_utf8(&outgoing.body).expect("text")
+    str::from_utf8(&outgoing.body).expect("text")
 }
 
 fn answer(headers: &[(&'static str, &str)], body: &str) -> Answer {
@@ -43,14 +46,14 @@ fn answer(headers: &[(&'static str, &str)], body: &str) -> Answer {
 fn take(login: &Login, answer: &Answer) -> Result<(String, Option<i64>, Outgoing), Reason> {
     let place = login.token.as_ref().expect("a place");
     let token = token(login, place, answer, now()).map_err(|failure| failure.reason)?;
-    let mut next = Outgoing::new(http::Method::GET, "https://api.example.com/me?a=b".parse().expect("a URL"));
+    let mut next = Outgoing::new(Method::GET, "https://api.example.com/me?a=b".parse().expect("a URL"));
     next.carry(token.raw.expose(), &login.send).expect("a header");
     let lives = token.expires.map(|end| end.duration_since(now()).as_secs());
     Ok((token.raw.expose().to_owned(), lives, next))
 }
 
 fn jwt(claims: &Value) -> String {
-    crate::protocol::test_keys::token(jsonwebtoken::Algorithm::HS256, claims).raw.expose().to_owned()
+    test_keys::token(Algorithm::HS256, claims).raw.expose().to_owned()
 }
 
 fn user() -> Value {
@@ -130,7 +133,7 @@ fn glewlwyd_cookie_of_an_empty_body() {
     let (token, lives, mut next) = take(&login, &said).expect("a token");
     assert_eq!((token.as_str(), lives), ("abc123", Some(3600)));
     assert_eq!(header(&next, COOKIE), "SESSION=abc123");
-    next.carry("dark", &crate::kinds::login::Carrier::Cookie("theme".into())).expect("a header");
+    next.carry("dark", &Carrier::Cookie("theme".into())).expect("a header");
     assert_eq!(header(&next, COOKIE), "SESSION=abc123; theme=dark");
     assert_eq!(take(&login, &answer(&[("set-cookie", "SESSION=; Max-Age=0")], "")).err(), Some(Reason::TokenMissing));
     assert_eq!(take(&login, &answer(&[], "")).err(), Some(Reason::TokenMissing));

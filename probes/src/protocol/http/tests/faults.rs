@@ -1,6 +1,7 @@
 //! Servers that are broken or hostile.
 
-use tokio::io::AsyncWriteExt;
+use std::future::pending;
+
 use tokio::net::TcpListener;
 
 use super::*;
@@ -99,7 +100,7 @@ async fn a_body_of_exactly_the_limit_is_whole() {
 async fn a_server_that_never_answers() {
     let server = Server::raw(|mut stream| async move {
         receive(&mut stream).await;
-        std::future::pending::<()>().await;
+        pending::<()>().await;
     })
     .await;
     let exchange = transport(&server.url(), |_| ()).send(get(&server.url()), SHORT).await;
@@ -116,7 +117,7 @@ async fn a_server_that_drips() {
         receive(&mut stream).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n").await;
         while stream.write_all(b"x").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
     })
     .await;

@@ -4,6 +4,10 @@ mod faults;
 mod redirects;
 mod tls;
 
+use http::header::RETRY_AFTER;
+use tokio::io::AsyncWriteExt;
+use tokio::time::sleep;
+
 use super::*;
 use crate::fixtures::server::{Server, answer, receive};
 use crate::protocol::tls::Files;
@@ -93,10 +97,10 @@ async fn waits_of_the_server_are_in_the_phase_they_belong_to() {
     const BODY: Duration = Duration::from_millis(20);
     let server = Server::raw(|mut stream| async move {
         receive(&mut stream).await;
-        tokio::time::sleep(HEAD).await;
-        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n").await;
-        tokio::time::sleep(BODY).await;
-        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"ok").await;
+        sleep(HEAD).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n").await;
+        sleep(BODY).await;
+        let _ = stream.write_all(b"ok").await;
     })
     .await;
     let exchange = transport(&server.url(), |_| ()).send(get(&server.url()), LONG).await;
@@ -168,7 +172,7 @@ fn a_wait_is_told_in_seconds_or_by_a_date_and_is_an_hour_at_most() {
         ("soon", None),
         ("99999999999999999999999", None),
     ] {
-        let headers = HeaderMap::from_iter([(http::header::RETRY_AFTER, value.parse().expect("a value"))]);
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().expect("a value"))]);
         let answer = Answer { status: 429, headers, body: Vec::new(), truncated: false };
         assert_eq!(answer.retry_after(now).map(|wait| wait.as_secs()), expected, "{value}");
     }

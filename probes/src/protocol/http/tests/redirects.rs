@@ -48,9 +48,9 @@ async fn the_phases_are_those_of_all_requests_together() {
     const EACH: Duration = Duration::from_millis(20);
     let server = Server::raw(|mut stream| async move {
         receive(&mut stream).await;
-        tokio::time::sleep(EACH).await;
+        sleep(EACH).await;
         let again = answer("302 Found", &["location: /again", "connection: close"], "");
-        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, again.as_bytes()).await;
+        let _ = stream.write_all(again.as_bytes()).await;
     })
     .await;
     let exchange = transport(&server.url(), |connection| connection.redirects = 3).send(get(&server.url()), LONG).await;

@@ -1,8 +1,11 @@
 //! TLS: whom it trusts, as whom it comes, under which name, and where its time goes.
 
+use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use rustls::version::TLS12;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
@@ -18,11 +21,11 @@ async fn serve(acceptor: TlsAcceptor) -> Server {
         async move {
             let Ok(stream) = acceptor.accept(stream).await else { return };
             let name = stream.get_ref().1.server_name().unwrap_or("-").to_owned();
-            let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let service = service_fn(move |request: Request<Incoming>| {
                 let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
                 let host = host.or(request.uri().authority().map(|host| host.as_str())).unwrap_or("-");
                 let text = format!("{:?} {name} {host}", request.version());
-                async move { Ok::<_, hyper::Error>(hyper::Response::new(text)) }
+                async move { Ok::<_, hyper::Error>(Response::new(text)) }
             });
             let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
         }
@@ -98,9 +101,7 @@ async fn a_client_certificate_is_shown_where_one_is_wanted() {
 async fn older_tls_and_newer_http_are_spoken() {
     let authority = Authority::new();
     let signed = authority.sign("127.0.0.1", 2099);
-    let old =
-        serve(authority.acceptor(&signed, Options { versions: &[&rustls::version::TLS12], ..Options::default() }))
-            .await;
+    let old = serve(authority.acceptor(&signed, Options { versions: &[&TLS12], ..Options::default() })).await;
     assert!(text(&trust(&authority), &url_of(&old), |_| ()).await.starts_with("HTTP/1.1"));
     let both = serve(authority.acceptor(&signed, Options { speaks: &["h2", "http/1.1"], ..Options::default() })).await;
     for (http, version) in
@@ -120,8 +121,8 @@ async fn older_tls_and_newer_http_are_spoken() {
 #[tokio::test]
 async fn http2_is_spoken_without_tls_by_prior_knowledge() {
     let server = Server::raw(|stream| async move {
-        let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| async move {
-            Ok::<_, hyper::Error>(hyper::Response::new(format!("{:?}", request.version())))
+        let service = service_fn(|request: Request<Incoming>| async move {
+            Ok::<_, hyper::Error>(Response::new(format!("{:?}", request.version())))
         });
         let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
     })
@@ -139,10 +140,10 @@ async fn the_handshake_is_timed_apart() {
         async move {
             // The client has begun its handshake once its first byte is here.
             let _ = stream.peek(&mut [0]).await;
-            tokio::time::sleep(HELLO_WAIT).await;
+            sleep(HELLO_WAIT).await;
             if let Ok(mut stream) = acceptor.accept(stream).await {
                 receive(&mut stream).await;
-                let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, answer("200 OK", &[], "").as_bytes()).await;
+                let _ = stream.write_all(answer("200 OK", &[], "").as_bytes()).await;
             }
         }
     })
@@ -159,7 +160,7 @@ async fn a_server_that_does_not_speak_tls_or_hangs_up() {
     let plain = Server::http(|_| answer("400 Bad Request", &[], "")).await;
     let garbage = Server::raw(|mut stream: TcpStream| async move {
         let _ = stream.peek(&mut [0]).await;
-        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     })
     .await;
     let closing = Server::raw(|stream| async move {

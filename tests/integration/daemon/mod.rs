@@ -1,0 +1,6 @@
+//! `authprobe run` as a daemon: how it ends, what it survives, when it probes.
+
+mod ends;
+mod schedule;
+mod secrets;
+mod store_trouble;

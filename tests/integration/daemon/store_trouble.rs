@@ -1,0 +1,170 @@
+//! A store that cannot be used: clear words at the start, and while running nothing acknowledged is lost.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::harness::demo::Demo;
+use crate::harness::program::{Program, Running, authprobe};
+use crate::harness::store::{Records, Store};
+
+#[tokio::test]
+async fn a_store_that_is_locked_for_a_while_gets_every_record_afterwards() -> Result<()> {
+    let demo = Demo::start().await?;
+    let mut daemon = demo.run()?;
+    demo.store().runs(2).await?;
+    let other = Connection::open(demo.path("authprobe.db"))?;
+    other.execute_batch("BEGIN EXCLUSIVE")?;
+    daemon.says("the store cannot be written").await?;
+    other.execute_batch("ROLLBACK")?;
+    daemon.says("the store can be written again").await?;
+    complete(daemon, &demo.store()).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_grow_loses_nothing_once_it_can_again() -> Result<()> {
+    let demo = Demo::start().await?;
+    let mut daemon = Program::with_file_limit(demo.dir(), 400, &["run"]).start()?;
+    daemon.says("the store cannot be written").await?;
+    let visible = demo.store().records().await?;
+    let lifted = Command::new("prlimit").args(["--fsize=unlimited", "--pid", &daemon.pid().to_string()]).status()?;
+    ensure!(lifted.success(), "the limit could not be lifted");
+    daemon.says("the store can be written again").await?;
+    let records = complete(daemon, &demo.store()).await?;
+    assert!(visible.results.iter().all(|result| records.results.contains(result)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_loses_nothing_once_there_is_space_again() -> Result<()> {
+    let demo = Demo::start().await?;
+    let Some(disk) = Disk::of_megabytes(4)? else { return Ok(()) };
+    let store = Store::at(&disk.dir().join("authprobe.db"));
+    let mut daemon = Program::new(demo.dir(), &["run", "--store", store.path()]).start()?;
+    let visible = store.runs(2).await?;
+    disk.fill()?;
+    daemon.says("no space is left").await?;
+    disk.empty()?;
+    daemon.says("the store can be written again").await?;
+    let records = complete(daemon, &store).await?;
+    assert!(visible.results.iter().all(|result| records.results.contains(result)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_may_not_be_written_is_told_at_the_start_and_can_be_read() -> Result<()> {
+    let demo = Demo::start().await?;
+    authprobe(demo.dir(), &["check", "--record"]).await?.with(0);
+    let Some(disk) = Disk::of_megabytes(4)? else { return Ok(()) };
+    let store = disk.dir().join("authprobe.db");
+    fs::copy(demo.path("authprobe.db"), &store)?;
+    disk.read_only()?;
+    let path = store.to_str().context("a plain name")?;
+    let told = Program::new(demo.dir(), &["run", "--store", path]).end().await?.told(3);
+    assert!(told.contains("cannot be written") && told.contains(path), "{told}");
+    assert_eq!(Store::at(&store).records().await?, demo.store().records().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_is_none_is_told_at_the_start_with_what_to_do() -> Result<()> {
+    let demo = Demo::start().await?;
+    let path = demo.path("authprobe.db");
+
+    fs::write(&path, "this is not a database, and it is long enough to be looked at by SQLite. ".repeat(40))?;
+    refused(&demo, &["authprobe.db is not a store", "move it away"]).await?;
+    fs::remove_file(&path)?;
+
+    Connection::open(&path)?.execute_batch("CREATE TABLE songs (title TEXT); PRAGMA application_id = 7")?;
+    refused(&demo, &["another application"]).await?;
+    fs::remove_file(&path)?;
+
+    authprobe(demo.dir(), &["check", "--record"]).await?.with(0);
+    Connection::open(&path)?.execute_batch("PRAGMA user_version = 999")?;
+    let known = refused(&demo, &["has format 999", "newer version of authprobe"]).await?;
+    assert!(known.contains("knows formats up to 1"), "{known}");
+    Connection::open(&path)?.execute_batch("PRAGMA user_version = 1")?;
+
+    // The pages behind the first one are garbage.
+    let mut bytes = fs::read(&path)?;
+    bytes[4096..].fill(0xa5);
+    fs::write(&path, bytes)?;
+    let told = Program::new(demo.dir(), &["report", "timeline"]).end().await?.told(3);
+    assert!(told.contains("damaged"), "{told}");
+    Ok(())
+}
+
+/// Runs the daemon, the check that records, and the import: each says the same and ends with 3.
+async fn refused(demo: &Demo, words: &[&str]) -> Result<String> {
+    fs::write(demo.path("empty.ndjson"), "")?;
+    let mut told = String::new();
+    for arguments in [&["run"][..], &["check", "--record"], &["import", "empty.ndjson"], &["export"], &["report", "slo"]] {
+        told = authprobe(demo.dir(), arguments).await?.told(3);
+        for word in words {
+            ensure!(told.contains(word), "{arguments:?} does not say `{word}`: {told}");
+        }
+    }
+    Ok(told)
+}
+
+/// Ends the daemon and checks that each slot of its time has a result of each probe.
+async fn complete(daemon: Running, store: &Store) -> Result<Records> {
+    let log = daemon.stop().await?.told(0);
+    ensure!(log.contains(", 0 lost"), "{log}");
+    let records = store.records().await?;
+    for probe in records.probes() {
+        let results = records.of(&probe);
+        let (Some(first), Some(last)) = (results.first(), results.last()) else { continue };
+        let slots = (last.time.duration_since(first.time).as_millis() + 500) / 1000 + 1;
+        ensure!(results.len() as i128 == slots, "{probe}: {} of {slots} slots: {records}", results.len());
+    }
+    Ok(records)
+}
+
+/// A disk of its own, in memory, mounted by root. Gone when dropped.
+struct Disk(TempDir);
+
+impl Disk {
+    /// `None` where nothing may be mounted: then the limit of a file's size stands for it.
+    fn of_megabytes(size: u32) -> Result<Option<Self>> {
+        let dir = TempDir::with_prefix("authprobe-disk-")?;
+        let size = format!("size={size}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path()).output();
+        Ok(mounted.is_ok_and(|mounted| mounted.status.success()).then_some(Self(dir)))
+    }
+
+    fn dir(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Takes up what is left.
+    fn fill(&self) -> Result<()> {
+        // It ends when the disk is full.
+        let _ = fs::write(self.dir().join("filler"), vec![0_u8; 8 << 20]);
+        ensure!(fs::write(self.dir().join("more"), [0_u8; 65536]).is_err(), "the disk is full");
+        Ok(())
+    }
+
+    fn empty(&self) -> Result<()> {
+        fs::remove_file(self.dir().join("more"))?;
+        Ok(fs::remove_file(self.dir().join("filler"))?)
+    }
+
+    fn read_only(&self) -> Result<()> {
+        let mounted = Command::new("mount").args(["-o", "remount,ro"]).arg(self.dir()).status()?;
+        ensure!(mounted.success(), "remount");
+        Ok(())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: a program that is being killed may hold a file for another moment.
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
