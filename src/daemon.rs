@@ -123,9 +123,9 @@ impl Daemon {
     }
 
     fn timer(&self, targets: &[TargetConfig], now: Timestamp) -> Timer {
-        let grids = targets.iter().map(|TargetConfig { target, schedule, .. }| {
-            schedule.every().map(|every| Grid::new(&target.name, every))
-        });
+        let grids = targets
+            .iter()
+            .map(|TargetConfig { target, schedule, .. }| schedule.every().map(|every| Grid::new(&target.name, every)));
         Timer::new(grids, now)
     }
 

@@ -28,9 +28,7 @@ pub(crate) fn start(level: Level, format: Format) {
     let lines = fmt::layer().with_writer(io::stderr);
     let lines = match format {
         Format::Json => lines.json().flatten_event(true).boxed(),
-        Format::Text => {
-            lines.with_ansi(output::colours(&io::stderr())).with_target(false).boxed()
-        }
+        Format::Text => lines.with_ansi(output::colours(&io::stderr())).with_target(false).boxed(),
     };
     // A test may have begun already.
     let _ =

@@ -50,9 +50,7 @@ pub fn apply(links: &BTreeMap<String, Link>, changes: &mut [Change]) {
 
 impl Link {
     fn covers(&self, change: &Change) -> bool {
-        let workload = |object: &str| {
-            self.local(object).is_some_and(|local| self.workloads.contains(&local))
-        };
+        let workload = |object: &str| self.local(object).is_some_and(|local| self.workloads.contains(&local));
         self.role(&change.object).is_some()
             || workload(&change.object)
             || change.workload.as_deref().is_some_and(workload)
@@ -122,7 +120,9 @@ mod tests {
 
     #[test]
     fn another_namespace_or_name_is_not_linked_and_a_named_target_stays() {
-        for object in ["Secret/other/jwt-secret", "Secret/llm/jwt-secret-2", "StatefulSet/llm/orchestrator", "jwt-secret"] {
+        for object in
+            ["Secret/other/jwt-secret", "Secret/llm/jwt-secret-2", "StatefulSet/llm/orchestrator", "jwt-secret"]
+        {
             assert!(linked(of(object)).targets.is_empty(), "{object}");
         }
         let named = Change { targets: vec!["billing".into()], ..of("Secret/llm/jwt-secret") };

@@ -187,9 +187,11 @@ fn print(args: List) -> anyhow::Result<Exit> {
 }
 
 /// Takes the words of a closed list, and shows them where another is given.
-fn words<W: Copy + Send + Sync + 'static>(all: &'static [W], word: fn(W) -> &'static str) -> impl TypedValueParser<Value = W> {
+fn words<W: Copy + Send + Sync + 'static>(
+    all: &'static [W],
+    word: fn(W) -> &'static str,
+) -> impl TypedValueParser<Value = W> {
     let names = all.iter().map(move |one| word(*one));
-    PossibleValuesParser::new(names).try_map(move |given| {
-        all.iter().copied().find(|one| word(*one) == given).ok_or("it is not in the list")
-    })
+    PossibleValuesParser::new(names)
+        .try_map(move |given| all.iter().copied().find(|one| word(*one) == given).ok_or("it is not in the list"))
 }

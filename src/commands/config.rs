@@ -12,6 +12,10 @@ use crate::output;
 
 /// Check the configuration, or describe it
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  authprobe config check -c /etc/authprobe/authprobe.yaml
+  authprobe config schema > authprobe.schema.json")]
 pub(crate) struct ConfigCommand {
     #[command(subcommand)]
     what: What,

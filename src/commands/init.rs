@@ -15,6 +15,10 @@ const STARTER: &str = include_str!("init.yaml");
 
 /// Write a commented starter configuration
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  authprobe init
+  authprobe init - | less")]
 pub(crate) struct Init {
     /// File to write, `-` for standard output; an existing file is kept as it is
     #[arg(value_name = "FILE", default_value = config::DEFAULT_FILE)]

@@ -186,7 +186,10 @@ mod tests {
         assert!(matches!(due[..], [Due::Late(a), Due::Late(b), Due::Now(c)]
             if a.planned == first && b.planned == after(first, 30) && c.planned == after(first, 60)));
         let due = timer.due(after(first, 101));
-        assert!(matches!(due[..], [Due::Late(slot)] if slot.planned == after(first, 90)), "eleven seconds are too late");
+        assert!(
+            matches!(due[..], [Due::Late(slot)] if slot.planned == after(first, 90)),
+            "eleven seconds are too late"
+        );
     }
 
     #[test]
@@ -202,8 +205,13 @@ mod tests {
         let (mut timer, first) = timer();
         let slot = Slot { planned: first, target: 1, next: after(first, 300) };
         timer.heap.clear();
-        timer.heap.extend([Reverse(slot), Reverse(Slot { planned: after(first, 300), next: after(first, 600), ..slot })]);
-        assert_eq!(timer.due(after(first, 305)), [Due::Late(slot), Due::Now(Slot { planned: after(first, 300), next: after(first, 600), ..slot })]);
+        timer
+            .heap
+            .extend([Reverse(slot), Reverse(Slot { planned: after(first, 300), next: after(first, 600), ..slot })]);
+        assert_eq!(
+            timer.due(after(first, 305)),
+            [Due::Late(slot), Due::Now(Slot { planned: after(first, 300), next: after(first, 600), ..slot })]
+        );
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The program against real third-party servers and against what it ships, in one binary.
 
+mod bad_input;
 mod canary;
 mod daemon;
 mod demo_api;
 mod harness;
+mod help;
+mod interchange;
 mod real_servers;
 mod servers;

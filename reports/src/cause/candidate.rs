@@ -47,9 +47,10 @@ pub fn candidates<'a>(case: &Case<'a>, model: &Model) -> Vec<Candidate<'a>> {
 /// The copy tells that the secret was rotated; it acts on nobody, so it is no rival to the secret.
 fn is_copy(change: &Change, case: &Case<'_>, model: &Model) -> bool {
     let near = |original: &Change| {
-        change.lo().zip(original.lo()).is_some_and(|(copied, changed)| {
-            copied.duration_since(changed).as_secs_f64().abs() <= model.search.copy_s
-        })
+        change
+            .lo()
+            .zip(original.lo())
+            .is_some_and(|(copied, changed)| copied.duration_since(changed).as_secs_f64().abs() <= model.search.copy_s)
     };
     let shares = |original: &Change| original.targets.iter().any(|target| change.targets.contains(target));
     change.source == OWN_CREDENTIALS

@@ -135,7 +135,9 @@ fn read(stream: &TcpStream) -> Result<Request> {
 
 fn note(request: &Request, shared: &Shared) {
     let mut whole = format!("{}\n{}\n", request.path, request.body);
-    whole += &form_urlencoded::parse(request.body.as_bytes()).map(|(name, value)| format!("{name}={value}\n")).collect::<String>();
+    whole += &form_urlencoded::parse(request.body.as_bytes())
+        .map(|(name, value)| format!("{name}={value}\n"))
+        .collect::<String>();
     for (name, value) in &request.headers {
         whole += &format!("{name}: {value}\n");
         if let Some(plain) = value.strip_prefix("Basic ").and_then(|value| STANDARD.decode(value).ok()) {
@@ -185,7 +187,9 @@ fn answer(request: &Request, turn: usize, shared: &Shared) -> Result<Vec<u8>> {
 fn echo(request: &Request, turn: usize) -> String {
     const TELLING: [&str; 6] = ["authorization", "x-api-key", "cookie", "x-canary", "x-canary-login", "traceparent"];
     let mut parts: Vec<String> = vec![request.path.clone(), request.body.clone()];
-    parts.extend(request.headers.iter().filter(|(name, _)| TELLING.contains(&name.as_str())).map(|(_, value)| value.clone()));
+    parts.extend(
+        request.headers.iter().filter(|(name, _)| TELLING.contains(&name.as_str())).map(|(_, value)| value.clone()),
+    );
     parts.retain(|part| !part.is_empty());
     let (_, form) = FORMS[turn / 7 % FORMS.len()];
     form(&parts[turn % parts.len()])

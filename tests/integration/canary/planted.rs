@@ -25,15 +25,18 @@ async fn no_secret_leaves_the_program_however_a_server_echoes_it() -> Result<()>
     let echo = Echo::start(value("jwt_secret"))?;
     let files: Vec<(&str, &str)> = all.iter().map(|secret| (secret.name, secret.value.as_str())).collect();
     let probed = Probed::new("canary.yaml", &echo.url(), &files)?;
-    let program =
-        |arguments: &[&str]| Program::new(probed.dir(), arguments).env("PROBE_USERNAME", value("username"));
+    let program = |arguments: &[&str]| Program::new(probed.dir(), arguments).env("PROBE_USERNAME", value("username"));
 
     // Two daemons, one for each form of the log, while a secret changes.
     let text = program(&["--log", "trace", "run", "--store", "text.db"]).start()?;
     let json = program(&["--log", "trace", "--log-format", "json", "run", "--store", "json.db"]).start()?;
-    until("half of the echoes", async || Ok(Seen::when(echo.answered() > ENOUGH / 2, (), || echo.answered().to_string()))).await?;
+    until("half of the echoes", async || {
+        Ok(Seen::when(echo.answered() > ENOUGH / 2, (), || echo.answered().to_string()))
+    })
+    .await?;
     probed.set_secret("password", value("second_password"))?;
-    until("the other half", async || Ok(Seen::when(echo.answered() > ENOUGH, (), || echo.answered().to_string()))).await?;
+    until("the other half", async || Ok(Seen::when(echo.answered() > ENOUGH, (), || echo.answered().to_string())))
+        .await?;
     for daemon in [&text, &json] {
         show(&probed, daemon)?;
     }
@@ -100,7 +103,10 @@ async fn the_control_finds_a_leak_in_each_kind_of_file_that_is_searched() -> Res
     let demo = Demo::start().await?;
     // The name of a target is no secret; it stands in for one that leaks.
     let config = fs::read_to_string(demo.path("authprobe.yaml"))?;
-    fs::write(demo.path("authprobe.yaml"), config.replace("name: demo", "name: Zq9CONTROL7Kw3").replace("demo/*", "*/*"))?;
+    fs::write(
+        demo.path("authprobe.yaml"),
+        config.replace("name: demo", "name: Zq9CONTROL7Kw3").replace("demo/*", "*/*"),
+    )?;
     let daemon = Program::new(demo.dir(), &["--log", "trace", "run"]).start()?;
     demo.store().runs(1).await?;
     let mut hunt = Hunt::default();
@@ -133,12 +139,17 @@ async fn the_demo_api_that_echoes_everything_gets_nothing_stored_either() -> Res
     demo.fault(&json!({"fault": "role_removed"})).await?;
     let daemon = Program::new(demo.dir(), &["--log", "trace", "run"]).start()?;
     let records = demo.store().runs(3).await?;
-    let failed = records.results.iter().filter(|result| result.detail.as_deref().is_some_and(|detail| detail.contains("<redacted>")));
+    let failed = records
+        .results
+        .iter()
+        .filter(|result| result.detail.as_deref().is_some_and(|detail| detail.contains("<redacted>")));
     ensure!(failed.count() > 0, "no echo was redacted: {records}");
     show(&demo, &daemon)?;
     let ended = daemon.stop().await?;
     keep(&demo, "run", &ended.out, &ended.err)?;
-    for (name, arguments) in [("check", &["check"][..]), ("export", &["export"]), ("incidents", &["report", "incidents"])] {
+    for (name, arguments) in
+        [("check", &["check"][..]), ("export", &["export"]), ("incidents", &["report", "incidents"])]
+    {
         let ended = Program::new(demo.dir(), arguments).end().await?;
         keep(&demo, name, &ended.out, &ended.err)?;
     }
@@ -165,7 +176,12 @@ fn show(probed: &Probed, daemon: &Running) -> Result<()> {
     let line = fs::read(process.join("cmdline")).context("the command line")?;
     ensure!(String::from_utf8_lossy(&line).contains("run"), "it is the program's own command line");
     let name = fs::read_to_string(process.join("comm"))?;
-    keep(probed, &format!("shown-{}", daemon.pid()), &format!("{}\n{name}", String::from_utf8_lossy(&line)), &daemon.err()?)
+    keep(
+        probed,
+        &format!("shown-{}", daemon.pid()),
+        &format!("{}\n{name}", String::from_utf8_lossy(&line)),
+        &daemon.err()?,
+    )
 }
 
 /// A token is told from others by its signature; an unsigned one has none.

@@ -18,7 +18,8 @@ const AWKWARD_ASCII: &str = "\"\\/&+ %";
 
 /// Every planted secret, by the name of its file.
 pub(crate) fn planted() -> Vec<Secret> {
-    let awkward = ["username", "password", "extra_field", "jwt_secret", "other_username", "other_password", "query_key"];
+    let awkward =
+        ["username", "password", "extra_field", "jwt_secret", "other_username", "other_password", "query_key"];
     let ascii = [
         "login_header",
         "request_header",

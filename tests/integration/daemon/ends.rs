@@ -39,7 +39,9 @@ async fn a_run_that_does_not_end_holds_the_exit_up_for_a_while_only_and_is_recor
     let daemon = demo.run()?;
     let before = demo.store().runs(1).await?.of("demo/login").len();
     demo.fault(&json!({"fault": "hang"})).await?;
-    demo.store().until("a slot that finds the run going", |records| records.endings("demo/login").contains(&"overlap")).await?;
+    demo.store()
+        .until("a slot that finds the run going", |records| records.endings("demo/login").contains(&"overlap"))
+        .await?;
     let log = daemon.stop().await?.told(0);
     assert!(log.contains("given up"), "{log}");
     let records = demo.store().records().await?;
@@ -66,7 +68,8 @@ async fn a_daemon_that_is_killed_loses_nothing_that_was_visible_and_goes_on_in_i
         beats.push(phase(&records, since));
         let left: HashSet<String> = store.lines().await?.lines().map(str::to_owned).collect();
         assert!(visible.is_subset(&left), "lost in round {round}: {:?}", visible.difference(&left).collect::<Vec<_>>());
-        let sound: String = Connection::open(demo.path("authprobe.db"))?.query_row("PRAGMA quick_check", [], |row| row.get(0))?;
+        let sound: String =
+            Connection::open(demo.path("authprobe.db"))?.query_row("PRAGMA quick_check", [], |row| row.get(0))?;
         assert_eq!(sound, "ok");
         // One stop is long enough to be told; the others are over before the next slot.
         if round == 2 {
@@ -76,7 +79,11 @@ async fn a_daemon_that_is_killed_loses_nothing_that_was_visible_and_goes_on_in_i
     }
     let records = store.records().await?;
     assert!(!records.gaps.is_empty(), "the time in between is told as a gap");
-    assert!(records.gaps.iter().all(|gap| gap.feed == "prober" && gap.why.contains("not running")), "{:?}", records.gaps);
+    assert!(
+        records.gaps.iter().all(|gap| gap.feed == "prober" && gap.why.contains("not running")),
+        "{:?}",
+        records.gaps
+    );
     let mut identities = HashSet::new();
     for result in &records.results {
         assert!(identities.insert((&result.probe, result.time)), "{} twice at {}", result.probe, result.time);

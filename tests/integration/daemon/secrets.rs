@@ -106,6 +106,10 @@ fn told(change: &Change, demo: &Demo) -> Result<()> {
         assert!(!text.contains(key), "{text}");
     }
     let print = change.summary.rsplit(' ').next().unwrap_or_default();
-    assert!(print.len() == 12 && print.bytes().all(|byte| byte.is_ascii_hexdigit()), "a fingerprint: {}", change.summary);
+    assert!(
+        print.len() == 12 && print.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "a fingerprint: {}",
+        change.summary
+    );
     Ok(())
 }

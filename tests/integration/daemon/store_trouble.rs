@@ -103,7 +103,9 @@ async fn a_store_that_is_none_is_told_at_the_start_with_what_to_do() -> Result<(
 async fn refused(demo: &Demo, words: &[&str]) -> Result<String> {
     fs::write(demo.path("empty.ndjson"), "")?;
     let mut told = String::new();
-    for arguments in [&["run"][..], &["check", "--record"], &["import", "empty.ndjson"], &["export"], &["report", "slo"]] {
+    for arguments in
+        [&["run"][..], &["check", "--record"], &["import", "empty.ndjson"], &["export"], &["report", "slo"]]
+    {
         told = authprobe(demo.dir(), arguments).await?.told(3);
         for word in words {
             ensure!(told.contains(word), "{arguments:?} does not say `{word}`: {told}");

@@ -17,8 +17,14 @@ async fn a_healthy_api_passes_in_every_form_and_nothing_is_stored() -> Result<()
     assert_eq!(json["schema"], "authprobe.check/v1");
     assert_eq!(json["summary"], json!({"success": 13, "failure": 0, "skipped": 0, "invalid": 0}));
     for result in json["results"].as_array().into_iter().flatten() {
-        assert_eq!((&result["target"], &result["outcome"], &result["reason"]), (&json!("demo"), &json!("success"), &Value::Null));
-        assert!(result["took_us"].as_u64() > Some(0) && result["phases_us"]["processing"].as_u64() > Some(0), "{result}");
+        assert_eq!(
+            (&result["target"], &result["outcome"], &result["reason"]),
+            (&json!("demo"), &json!("success"), &Value::Null)
+        );
+        assert!(
+            result["took_us"].as_u64() > Some(0) && result["phases_us"]["processing"].as_u64() > Some(0),
+            "{result}"
+        );
     }
     assert!(!demo.path("authprobe.db").exists());
     Ok(())
@@ -81,7 +87,11 @@ async fn what_is_checked_is_recorded_when_asked_for() -> Result<()> {
     let requests = demo.ask("/counters").await?;
     let told = authprobe(demo.dir(), &["check", "--record", "--store", "a-directory"]).await?.told(3);
     assert!(told.contains("a-directory"), "{told}");
-    assert_eq!(demo.ask("/counters").await?, requests, "a store that cannot be written is told before anything is sent");
+    assert_eq!(
+        demo.ask("/counters").await?,
+        requests,
+        "a store that cannot be written is told before anything is sent"
+    );
     Ok(())
 }
 

@@ -2,5 +2,6 @@
 
 mod check;
 mod faults;
+mod key_sets;
 mod rails;
 mod story;

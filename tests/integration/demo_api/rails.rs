@@ -12,7 +12,8 @@ async fn a_login_stops_after_five_rejections_until_its_credential_changes() -> R
     demo.set_secret("password", "a-password-that-is-wrong")?;
     let daemon = demo.run()?;
     let store = demo.store();
-    let records = store.until("a login that stopped", |records| records.endings("demo/login").contains(&"no_token")).await?;
+    let records =
+        store.until("a login that stopped", |records| records.endings("demo/login").contains(&"no_token")).await?;
     let endings = records.endings("demo/login");
     assert!(endings.iter().take(5).all(|ending| *ending == "login_rejected"), "{records}");
     let later = store.runs(endings.len() + 2).await?;

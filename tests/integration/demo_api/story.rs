@@ -54,8 +54,12 @@ async fn the_demo_names_the_change_behind_each_incident_in_under_a_minute() -> R
     assert!(printed.contains(text.trim_end().lines().next().unwrap_or("?")), "what is printed is what is written");
     assert!(text.contains("orchestrator-jwt-secret") && text.contains("ApiKey/demo/probe"), "{text}");
     let timeline: Value = serde_json::from_str(&read("timeline.json")?)?;
-    let kinds: Vec<&str> = timeline["items"].as_array().into_iter().flatten().filter_map(|item| item["kind"].as_str()).collect();
-    assert!(kinds.contains(&"change") && kinds.contains(&"probe_transition") && kinds.contains(&"recovery"), "{kinds:?}");
+    let kinds: Vec<&str> =
+        timeline["items"].as_array().into_iter().flatten().filter_map(|item| item["kind"].as_str()).collect();
+    assert!(
+        kinds.contains(&"change") && kinds.contains(&"probe_transition") && kinds.contains(&"recovery"),
+        "{kinds:?}"
+    );
     let slo: Value = serde_json::from_str(&read("slo.json")?)?;
     assert_eq!(slo["slos"][0]["status"], "missed", "{slo:#}");
     for kind in ["slo", "timeline"] {

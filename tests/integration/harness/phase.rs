@@ -35,7 +35,8 @@ impl<'a> Phase<'a> {
     pub(crate) async fn expect(&self, expected: &[Expected<'_>]) -> Result<Records> {
         let records = self.store.until(self.what, |records| {
             let known = expected.iter().all(|(probe, _)| !records.of(probe).is_empty());
-            let enough = |probe: &String| self.of(records, probe).len() >= ENOUGH && self.is_seen(records, probe, expected);
+            let enough =
+                |probe: &String| self.of(records, probe).len() >= ENOUGH && self.is_seen(records, probe, expected);
             known && !records.results.is_empty() && records.probes().iter().all(enough)
         });
         let records = match records.await {

@@ -23,9 +23,15 @@ impl Probed {
         let dir = TempDir::with_prefix("authprobe-")?;
         fs::create_dir(dir.path().join("secrets"))?;
         write_credentials(&dir.path().join("secrets"), credentials)?;
+        let probed = Self { dir };
+        probed.configure(fixture, url)?;
+        Ok(probed)
+    }
+
+    /// Writes the configuration anew from a fixture.
+    pub(crate) fn configure(&self, fixture: &str, url: &str) -> Result<()> {
         let values = [("url", url), ("every", "1s"), ("store", "authprobe.db"), ("credentials", "secrets")];
-        fs::write(dir.path().join("authprobe.yaml"), filled(fixture, &values)?)?;
-        Ok(Self { dir })
+        Ok(fs::write(self.path("authprobe.yaml"), filled(fixture, &values)?)?)
     }
 
     /// The directory.

@@ -108,7 +108,12 @@ impl std::fmt::Display for Records {
         const LAST: usize = 8;
         for probe in self.probes() {
             let endings = self.endings(&probe);
-            writeln!(f, "\n  {probe}: {} results, the last {:?}", endings.len(), &endings[endings.len().saturating_sub(LAST)..])?;
+            writeln!(
+                f,
+                "\n  {probe}: {} results, the last {:?}",
+                endings.len(),
+                &endings[endings.len().saturating_sub(LAST)..]
+            )?;
         }
         writeln!(f, "  {} changes, {} gaps", self.changes.len(), self.gaps.len())
     }

@@ -110,10 +110,7 @@ async fn role_taken_and_widened(server: &Etcd, probed: &Probed) -> Result<()> {
     let phase = Phase::begin(&store, "the role may read what is forbidden");
     server.open_forbidden_key().await?;
     phase
-        .expect(&[
-            ("etcd/cannot-read-secret", "unexpectedly_allowed"),
-            ("etcd/jwt-held", "token_rejected|success"),
-        ])
+        .expect(&[("etcd/cannot-read-secret", "unexpectedly_allowed"), ("etcd/jwt-held", "token_rejected|success")])
         .await?;
     let phase = Phase::begin(&store, "it may not any more");
     server.close_forbidden_key().await?;

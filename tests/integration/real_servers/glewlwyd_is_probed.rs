@@ -30,8 +30,14 @@ async fn each_fault_of_glewlwyd_is_recorded_with_its_reason_and_nothing_else_is(
     let incidents = incidents["incidents"].as_array().cloned().unwrap_or_default();
     assert!(!incidents.is_empty());
     for incident in &incidents {
-        has(incident, &["id", "severity", "start", "end", "detected_at", "closed_at", "episodes", "healthy", "verdict"])?;
-        has(incident, &["causes", "none_probability", "background", "blind_spots", "mitigation", "durations_s", "budget"])?;
+        has(
+            incident,
+            &["id", "severity", "start", "end", "detected_at", "closed_at", "episodes", "healthy", "verdict"],
+        )?;
+        has(
+            incident,
+            &["causes", "none_probability", "background", "blind_spots", "mitigation", "durations_s", "budget"],
+        )?;
     }
     for item in timeline["items"].as_array().into_iter().flatten() {
         has(item, &["at", "known_at", "kind", "role", "title", "detail", "target", "evidence"])?;
