@@ -10,7 +10,7 @@ target=$(mktemp -d "${TMPDIR:-/tmp}/authprobe-build-XXXXXX")
 trap 'rm -rf "$target"' EXIT
 export CARGO_TARGET_DIR=$target CARGO_TERM_COLOR=never TIMEFORMAT='%R %U %S'
 [ "$#" -gt 0 ] || set -- dev release dist
-cargo fetch --locked >&2
+cargo fetch --locked --target "$(rustc -vV | sed -n 's/^host: //p')" >&2
 
 echo "$(rustc --version), $(nproc) cores, $(date -u +%F)"
 echo
@@ -29,9 +29,9 @@ for profile in "$@"; do
     [ "$profile" = dev ] && folder=debug
     binary=$target/$folder/authprobe
     strip -o "$target/stripped" "$binary"
-    awk -v profile="$profile" -v wall="$wall" -v user="$user" -v system="$system" -v load="$load" \
+    awk -v profile="$profile" -v wall="$wall" -v user="$user" -v kernel="$system" -v load="$load" \
         -v whole="$(stat -c %s "$binary")" -v stripped="$(stat -c %s "$target/stripped")" \
-        'BEGIN { printf "| %s | %.0f | %.0f | %s | %.1f | %.1f |\n", profile, wall, user + system, load, whole / 1e6, stripped / 1e6 }'
+        'BEGIN { printf "| %s | %.0f | %.0f | %s | %.1f | %.1f |\n", profile, wall, user + kernel, load, whole / 1e6, stripped / 1e6 }'
     cp "$(readlink -f "$target/cargo-timings/cargo-timing.html")" "$target/$profile.html"
 done
 

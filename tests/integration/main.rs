@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod canary;
+mod certificates;
 mod daemon;
 mod demo_api;
 mod harness;

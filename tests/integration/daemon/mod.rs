@@ -1,6 +1,7 @@
 //! `authprobe run` as a daemon: how it ends, what it survives, when it probes.
 
 mod ends;
+mod others;
 mod schedule;
 mod secrets;
 mod store_trouble;

@@ -4,4 +4,5 @@ mod check;
 mod faults;
 mod key_sets;
 mod rails;
+mod rollout;
 mod story;

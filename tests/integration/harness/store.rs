@@ -29,9 +29,9 @@ impl Store {
         Self { path: path.to_owned() }
     }
 
-    /// Its path, as an argument.
+    /// Its path, as an argument; temporary directories have plain names.
     pub(crate) fn path(&self) -> &str {
-        self.path.to_str().expect("temporary directories have plain names")
+        self.path.to_str().unwrap_or_default()
     }
 
     /// The lines of an export.

@@ -1,6 +1,6 @@
 //! `authprobe run` against a real glewlwyd through everything that its administrator can do wrong.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::Value;
 use storage::record::{ChangeKind, Known};
 
@@ -77,7 +77,7 @@ async fn wrong_password(server: &mut Glewlwyd, probed: &Probed) -> Result<()> {
     probed.set_secret("password", &password)?;
     let records = phase.recover().await?;
     let change = records.changes.iter().find(|change| change.object.ends_with("/password"));
-    let change = change.expect("the change of the prober's own secret is recorded");
+    let change = change.context("the change of the prober's own secret is recorded")?;
     assert_eq!((change.kind, change.data_changed), (ChangeKind::Secret, Some(Known::Yes)));
     assert!(!format!("{change:?}").contains("second-password"), "{change:?}");
     Ok(())
