@@ -10,7 +10,8 @@ mod faults;
 mod fixtures;
 #[cfg(test)]
 mod model;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod readonly;
 #[cfg(test)]
 mod sharing;
