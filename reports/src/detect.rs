@@ -1,6 +1,6 @@
 //! Tells a failing probe from background noise while it is read, result by result.
 //!
-//! Four Shiryaev-Roberts e-processes, one for each failing share of [`SHARES`], against the null that a probe fails at
+//! Four Shiryaev-Roberts e-processes, one for each failing share of `SHARES`, against the null that a probe fails at
 //! most once in a hundred executions. Under that null the mean of the four crosses `A` at most once in `A` executions
 //! on average, whatever the dependence between them (Shin, Ramdas, Rinaldo: E-detectors).
 
