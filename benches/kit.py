@@ -31,7 +31,7 @@ def authprobe():
 def need(command, package):
     """The path of another program, or the end with a hint."""
     path = shutil.which(command) or shutil.which(command, path="/usr/sbin:/sbin")
-    return path or sys.exit(f"{command} is not there; on Debian: benches/install.sh, or apt-get install {package}")
+    return path or sys.exit(f"{command} is not there; on Debian: tests/install.sh benches, or apt-get install {package}")
 
 
 class Children:

@@ -1,5 +1,7 @@
 #!/bin/sh
 # Installs what the tests need on a Debian machine: real servers and a C compiler.
+#   tests/install.sh             what the tests need
+#   tests/install.sh benches     what the benchmarks compare with, too
 # Run it as often as you like, as root or as somebody who may use sudo.
 set -eu
 
@@ -27,8 +29,13 @@ need etcd etcd-server
 need /etc/ssl/certs/ca-certificates.crt ca-certificates
 need cc gcc
 need /usr/include/stdio.h libc6-dev
-# The benchmarks are Python scripts.
+# Helps the scripts to read JSON.
 need python3 python3
+if [ "${1:-}" = benches ]; then
+    need /usr/sbin/nginx nginx-light
+    need prometheus prometheus
+    need prometheus-blackbox-exporter prometheus-blackbox-exporter
+fi
 
 if [ -z "$missing" ]; then
     say "nothing to do: all packages are there"
@@ -56,7 +63,14 @@ root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -q -y --no-in
 
 # Nor at the next boot. Only what was installed just now is touched.
 if command -v systemctl >/dev/null; then
-    case "$missing " in *" glewlwyd "*) root systemctl disable -q glewlwyd || say "glewlwyd stays enabled" ;; esac
-    case "$missing " in *" etcd-server "*) root systemctl disable -q etcd || say "etcd stays enabled" ;; esac
+    for package in $missing; do
+        case "$package" in
+            glewlwyd | prometheus | prometheus-blackbox-exporter) unit=$package ;;
+            etcd-server) unit=etcd ;;
+            nginx-light) unit=nginx ;;
+            *) continue ;;
+        esac
+        root systemctl disable -q "$unit" || say "$unit stays enabled"
+    done
 fi
 say "done; the servers are installed, none was started"
