@@ -33,7 +33,14 @@ fn a_store_that_cannot_be_written_can_be_read_and_says_so_to_a_writer() {
     }
     allow(directory.path(), 0o555);
 
-    let mut child = Command::new(std::env::current_exe().unwrap());
+    // The other user may not look into the directory where this program was built.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let program = elsewhere.path().join("program");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    allow(&program, 0o555);
+    allow(elsewhere.path(), 0o755);
+
+    let mut child = Command::new(&program);
     child.args(["readonly::user_who_may_not_write", "--exact", "--ignored", "--nocapture"]).env(STORE, &path);
     if std::fs::File::create(directory.path().join("written")).is_ok() {
         child.uid(USER).gid(USER);
