@@ -61,17 +61,19 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let Config { agent, targets, .. } = config;
     let Locator::Sqlite(path) = store;
-    let started = Timestamp::now();
-    let blind = blind_since(path, started);
+    let blind = blind_since(path);
     let writer = Writer::open(path)?;
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
     let (records, recorder) = Recorder::start(writer);
-    if let Some(gap) = blind {
-        info!("nothing was probed since {}: recorded as a gap", gap.from);
-        let _ = records.send(Record::Gap(gap)).await;
-    }
     let shared = Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: agent.into() };
     let daemon = Daemon::new(&targets, &shared, records);
+    daemon.probers.iter().for_each(|prober| prober.prepare());
+    // The schedule begins when everything is ready: no slot has passed by then.
+    let started = Timestamp::now();
+    if let Some(gap) = blind.and_then(|since| gap(since, started)) {
+        info!("nothing was probed since {}: recorded as a gap", gap.from);
+        let _ = daemon.records.send(Record::Gap(gap)).await;
+    }
     let (planner, planned) = mpsc::channel(PLANNED);
     let calendar = match calendar_entries(&targets, started) {
         entries if entries.is_empty() => None,
@@ -230,12 +232,16 @@ fn calendar_entries(targets: &[TargetConfig], watermark: Timestamp) -> Vec<Entry
     targets.iter().enumerate().filter_map(entry).collect()
 }
 
-/// The stretch since the last result of a store that is continued.
-fn blind_since(path: &Path, now: Timestamp) -> Option<Gap> {
+/// The end of the last result of a store that is continued.
+fn blind_since(path: &Path) -> Option<Timestamp> {
+    Reader::open(path).ok()?.watermark().ok()?
+}
+
+/// The gap that a stretch without a daemon leaves, if it is worth telling.
+fn gap(from: Timestamp, until: Timestamp) -> Option<Gap> {
     const WORTH_TELLING: SignedDuration = SignedDuration::from_secs(1);
-    let from = Reader::open(path).ok()?.watermark().ok()??;
-    let gap = Gap { feed: "prober".into(), from, until: now, why: "authprobe was not running".into() };
-    (now.duration_since(from) > WORTH_TELLING).then_some(gap)
+    let gap = Gap { feed: "prober".into(), from, until, why: "authprobe was not running".into() };
+    (until.duration_since(from) > WORTH_TELLING).then_some(gap)
 }
 
 async fn relay(mut from: mpsc::Receiver<Record>, to: mpsc::Sender<Record>) {

@@ -45,6 +45,11 @@ impl Prober {
         Self { target, tls, way: Way::default(), sources, session: Arc::default(), shared }
     }
 
+    /// Builds the way to the target ahead of the first run. A way that cannot be built is told by each run.
+    pub(crate) fn prepare(&self) {
+        let _ = self.way.to(&self.target, &self.tls, &self.shared.profiles);
+    }
+
     /// Takes the target for a run; `None` while another run has it.
     pub(crate) fn take(&self) -> Option<OwnedMutexGuard<Session>> {
         Arc::clone(&self.session).try_lock_owned().ok()
