@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 
 use crate::check::Refusal;
+use crate::damage::Damage;
 
 /// A store could not be opened, read or written. Repeats nothing of what is stored.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +107,26 @@ pub enum Error {
     },
 }
 
+/// What goes wrong inside the store, before the path of the file is put to it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// SQLite says no.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// Bytes that do not hold what they should.
+    #[error(transparent)]
+    Damage(#[from] Damage),
+}
+
 impl Error {
+    /// Names the file that is in trouble.
+    pub(crate) fn of(path: &Path, trouble: impl Into<Trouble>) -> Self {
+        match trouble.into() {
+            Trouble::Sqlite(error) => Self::sqlite(path, error),
+            Trouble::Damage(damage) => Self::Corrupt { path: path.to_owned(), reason: damage.to_string() },
+        }
+    }
+
     /// Whether the same batch may well be written when it is tried again later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -126,7 +146,7 @@ impl Error {
     }
 
     /// Names what SQLite answered. Its message may quote a statement, so only the meaning of its code is kept.
-    pub(crate) fn sqlite(path: &Path, error: rusqlite::Error) -> Self {
+    fn sqlite(path: &Path, error: rusqlite::Error) -> Self {
         use rusqlite::Error as Sqlite;
 
         let path = path.to_owned();

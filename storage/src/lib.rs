@@ -5,5 +5,9 @@ pub mod error;
 pub mod interchange;
 pub mod locator;
 pub mod record;
+pub mod sketch;
 pub mod sqlite;
 pub mod window;
+
+mod binary;
+mod damage;

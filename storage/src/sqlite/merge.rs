@@ -1,52 +1,74 @@
-//! The results of many series in the order of time, a page of each in memory.
+//! Merges the blocks of a group and day, which came an epoch at a time, into one.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-use std::vec::IntoIter;
 
-use jiff::Timestamp;
+use rusqlite::{Connection, params};
 
-use crate::error::Error;
-use crate::record::ProbeResult;
+use super::blocks::{self, Level, Stored};
+use super::row::Row;
+use super::section::Section;
+use crate::error::Trouble;
 
-/// A series, read a page at a time.
-pub(super) struct Cursor<P> {
-    page: IntoIter<ProbeResult>,
-    pages: P,
+/// Results of a group and day that are merged without waiting for the end of the day, and about as many as a merged
+/// block holds at most.
+const RESULTS: usize = 65_536;
+
+/// Which days are merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those that are over: a sealed result of a later day is there.
+    Over,
+    /// All.
+    All,
 }
 
-impl<P: FnMut() -> Result<Vec<ProbeResult>, Error>> Cursor<P> {
-    /// `pages` gives the next results of one series at each call, at last none.
-    pub(super) fn new(pages: P) -> Self {
-        Self { page: Vec::new().into_iter(), pages }
-    }
-
-    fn next(&mut self) -> Result<Option<ProbeResult>, Error> {
-        if self.page.as_slice().is_empty() {
-            self.page = (self.pages)()?.into_iter();
+/// Merges blocks of one group and day. False when there is nothing to merge.
+pub(super) fn merge(connection: &Connection, which: Which) -> Result<bool, Trouble> {
+    let Some((group, day)) = next(connection, which)? else { return Ok(false) };
+    let mut inputs: Vec<Stored> = Vec::new();
+    let mut results = 0;
+    for block in blocks::of_day(connection, Level::Epochs, group, day)? {
+        if results >= RESULTS {
+            break;
         }
-        Ok(self.page.next())
+        results += block.head.results();
+        inputs.push(block);
     }
+    // A merged block that is far from full takes them in.
+    let merged = blocks::of_day(connection, Level::Days, group, day)?;
+    let roomy = merged.into_iter().filter(|block| !block.head.is_rounded() && block.head.results() < RESULTS / 2);
+    inputs.extend(roomy.min_by_key(|block| block.head.results()));
+
+    let mut sections: BTreeMap<i64, Vec<Row>> = BTreeMap::new();
+    for block in &inputs {
+        for Section { series, rows } in block.decode(connection, |_| true)? {
+            sections.entry(series).or_default().extend(rows);
+        }
+        block.remove(connection)?;
+    }
+    let sections: Vec<Section> = sections
+        .into_iter()
+        .map(|(series, mut rows)| {
+            rows.sort_by_key(|row| row.time_ms);
+            Section { series, rows }
+        })
+        .collect();
+    blocks::add(connection, Level::Days, group, day, sections)?;
+    Ok(true)
 }
 
-/// Gives `each` the results of all `cursors` by time, those of one moment in the order of the cursors.
-pub(super) fn by_time<P: FnMut() -> Result<Vec<ProbeResult>, Error>>(
-    cursors: impl Iterator<Item = Cursor<P>>,
-    mut each: impl FnMut(ProbeResult) -> ControlFlow<()>,
-) -> Result<(), Error> {
-    let mut heads: BTreeMap<(Timestamp, usize), (ProbeResult, Cursor<P>)> = BTreeMap::new();
-    for (rank, mut cursor) in cursors.enumerate() {
-        if let Some(head) = cursor.next()? {
-            heads.insert((head.time, rank), (head, cursor));
+fn next(connection: &Connection, which: Which) -> rusqlite::Result<Option<(i64, i64)>> {
+    let sql = match which {
+        Which::Over => {
+            "SELECT grp, day FROM block0 WHERE day < (SELECT max(day) FROM rollup)
+             UNION ALL SELECT grp, day FROM block0 GROUP BY grp, day HAVING sum(n) >= ?1 LIMIT 1"
         }
+        Which::All => "SELECT grp, day FROM block0 WHERE ?1 LIMIT 1",
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![RESULTS])?;
+    match rows.next()? {
+        Some(row) => Ok(Some((row.get(0)?, row.get(1)?))),
+        None => Ok(None),
     }
-    while let Some(((_, rank), (result, mut cursor))) = heads.pop_first() {
-        if each(result).is_break() {
-            return Ok(());
-        }
-        if let Some(head) = cursor.next()? {
-            heads.insert((head.time, rank), (head, cursor));
-        }
-    }
-    Ok(())
 }

@@ -1,42 +1,46 @@
-//! A result as a row of numbers, and back.
+//! What is kept of a result besides its series, as numbers.
 
 use jiff::Timestamp;
-use rusqlite::types::{FromSqlError, Type};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::reader::SeriesKey;
 use crate::check;
 use crate::record::{Expect, Outcome, Phases, ProbeKind, ProbeResult, Reason, Variant};
 
-/// The columns that [`Cells`] reads, in its order.
-pub(super) const COLUMNS: &str = "time_ms, kind, expect, variant, outcome, reason, status, took_us, \
-     resolve_us, connect_us, tls_us, processing_us, transfer_us, every_ms";
-
-/// What a row of `result` holds besides its series and its detail.
-#[derive(PartialEq)]
-pub(super) struct Cells {
-    pub(super) time_ms: i64,
-    kind: u8,
-    expect: u8,
-    variant: u8,
-    outcome: u8,
-    reason: Option<u8>,
-    status: Option<u16>,
-    took_us: i64,
-    phases_us: [Option<i64>; 5],
-    every_ms: Option<i64>,
+/// One result of a series, as it stands in tables and blocks. A code is the one that `record` gives the word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Start, in milliseconds since 1970.
+    pub(crate) time_ms: i64,
+    /// Code of the kind of probe.
+    pub(crate) kind: u8,
+    /// Code of what was expected.
+    pub(crate) expect: u8,
+    /// Code of the credential.
+    pub(crate) variant: u8,
+    /// Code of how it ended.
+    pub(crate) outcome: u8,
+    /// Code of why, unless it succeeded.
+    pub(crate) reason: Option<u8>,
+    /// HTTP status of the answer, if one came.
+    pub(crate) status: Option<u16>,
+    /// Duration in microseconds, at least 0.
+    pub(crate) took_us: i64,
+    /// Resolve, connect, tls, processing and transfer in microseconds, each at least 0.
+    pub(crate) phases_us: Option<[i64; 5]>,
+    /// Milliseconds from one planned start to the next, at least 1.
+    pub(crate) every_ms: Option<i64>,
+    /// Number of the text of what was seen.
+    pub(crate) detail: Option<i64>,
 }
 
-impl Cells {
-    /// The cells of a result that passed [`check::check`].
-    pub(super) fn of(result: &ProbeResult) -> Self {
+impl Row {
+    /// The row of a result that passed [`check::check`], and whose text has the number `detail`.
+    pub(crate) fn of(result: &ProbeResult, detail: Option<i64>) -> Self {
         // The check has refused what does not fit, so nothing is cut here.
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let phases_us = match result.phases_us {
-            None => [None; 5],
-            Some(Phases { resolve, connect, tls, processing, transfer }) => {
-                [resolve, connect, tls, processing, transfer].map(|phase| Some(number(phase)))
-            }
-        };
+        let phases_us = result.phases_us.map(|Phases { resolve, connect, tls, processing, transfer }| {
+            [resolve, connect, tls, processing, transfer].map(number)
+        });
         Self {
             time_ms: result.time.as_millisecond(),
             kind: result.kind.code(),
@@ -48,139 +52,124 @@ impl Cells {
             took_us: number(result.took_us),
             phases_us,
             every_ms: result.every_s.and_then(check::milliseconds),
+            detail,
         }
     }
 
-    /// The cells of a row that begins with [`COLUMNS`].
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            time_ms: row.get(0)?,
-            kind: row.get(1)?,
-            expect: row.get(2)?,
-            variant: row.get(3)?,
-            outcome: row.get(4)?,
-            reason: row.get(5)?,
-            status: row.get(6)?,
-            took_us: row.get(7)?,
-            phases_us: [row.get(8)?, row.get(9)?, row.get(10)?, row.get(11)?, row.get(12)?],
-            every_ms: row.get(13)?,
-        })
-    }
-
-    /// Adds the row. False, and nothing done, when its series has a result of that time.
-    pub(super) fn insert(&self, connection: &Connection, series: i64, detail: Option<i64>) -> rusqlite::Result<bool> {
-        let [resolve, connect, tls, processing, transfer] = self.phases_us;
-        let added = connection
-            .prepare_cached(
-                "INSERT INTO result VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![
-                series,
-                self.time_ms,
-                self.kind,
-                self.expect,
-                self.variant,
-                self.outcome,
-                self.reason,
-                self.status,
-                self.took_us,
-                resolve,
-                connect,
-                tls,
-                processing,
-                transfer,
-                self.every_ms,
-                detail
-            ])?;
-        Ok(added == 1)
-    }
-
-    /// Removes the row of that series and time, and says whether it held the same.
-    pub(super) fn displace(&self, connection: &Connection, series: i64, detail: Option<i64>) -> rusqlite::Result<bool> {
-        let key = params![series, self.time_ms];
-        let same = connection
-            .prepare_cached(&format!("SELECT {COLUMNS}, detail FROM result WHERE series = ?1 AND time_ms = ?2"))?
-            .query_row(key, |row| Ok(Self::read(row)? == *self && row.get::<_, Option<i64>>(14)? == detail))
-            .optional()?
-            .unwrap_or(false);
-        if !same {
-            connection.prepare_cached("DELETE FROM result WHERE series = ?1 AND time_ms = ?2")?.execute(key)?;
-        }
-        Ok(same)
-    }
-
-    /// The words of the cells.
-    pub(super) fn words(&self) -> rusqlite::Result<Words> {
-        Ok(Words {
-            time: time(self.time_ms)?,
-            kind: known(ProbeKind::from_code(self.kind))?,
-            expect: known(Expect::from_code(self.expect))?,
-            variant: known(Variant::from_code(self.variant))?,
-            every_s: self.every_ms.map(|milliseconds| milliseconds as f64 / 1000.0),
-        })
-    }
-
-    /// The result that the cells stand for.
-    pub(super) fn result(
-        &self,
-        target: &str,
-        probe: &str,
-        agent: &str,
-        detail: Option<String>,
-    ) -> rusqlite::Result<ProbeResult> {
-        let Words { time, kind, expect, variant, every_s } = self.words()?;
+    /// The result of the series `key` that the row stands for, with the text that its number stands for.
+    ///
+    /// None when a code is not known or a number is out of its range: the store is damaged, or newer.
+    pub(crate) fn result(&self, key: &SeriesKey, detail: Option<String>) -> Option<ProbeResult> {
+        let reason = match self.reason {
+            None => None,
+            Some(code) => Some(Reason::from_code(code)?),
+        };
         let phases_us = match self.phases_us {
-            [Some(resolve), Some(connect), Some(tls), Some(processing), Some(transfer)] => Some(Phases {
+            None => None,
+            Some([resolve, connect, tls, processing, transfer]) => Some(Phases {
                 resolve: natural(resolve)?,
                 connect: natural(connect)?,
                 tls: natural(tls)?,
                 processing: natural(processing)?,
                 transfer: natural(transfer)?,
             }),
-            _ => None,
         };
-        Ok(ProbeResult {
-            time,
-            target: target.to_owned(),
-            probe: probe.to_owned(),
-            kind,
-            expect,
-            variant,
-            agent: agent.to_owned(),
-            outcome: known(Outcome::from_code(self.outcome))?,
-            reason: self.reason.map(|code| known(Reason::from_code(code))).transpose()?,
+        if self.every_ms.is_some_and(|every| every < 1) {
+            return None;
+        }
+        Some(ProbeResult {
+            time: Timestamp::from_millisecond(self.time_ms).ok()?,
+            target: key.target.clone(),
+            probe: key.probe.clone(),
+            kind: ProbeKind::from_code(self.kind)?,
+            expect: Expect::from_code(self.expect)?,
+            variant: Variant::from_code(self.variant)?,
+            agent: key.agent.clone(),
+            outcome: Outcome::from_code(self.outcome)?,
+            reason,
             status: self.status,
             took_us: natural(self.took_us)?,
             phases_us,
-            every_s,
+            every_s: self.every_ms.map(|milliseconds| milliseconds as f64 / 1000.0),
             detail,
         })
     }
+
+    /// Whether it ended as expected.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.outcome == Outcome::Success.code()
+    }
 }
 
-/// What the newest row of a series says about the series.
-pub(super) struct Words {
-    pub(super) time: Timestamp,
-    pub(super) kind: ProbeKind,
-    pub(super) expect: Expect,
-    pub(super) variant: Variant,
-    pub(super) every_s: Option<f64>,
+fn natural(number: i64) -> Option<u64> {
+    u64::try_from(number).ok()
 }
 
-/// The moment of a column of milliseconds.
-pub(super) fn time(milliseconds: i64) -> rusqlite::Result<Timestamp> {
-    Timestamp::from_millisecond(milliseconds).map_err(|_| outside())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn natural(number: i64) -> rusqlite::Result<u64> {
-    u64::try_from(number).map_err(|_| outside())
-}
+    fn key() -> SeriesKey {
+        SeriesKey { target: "shop".into(), probe: "login".into(), agent: "local".into() }
+    }
 
-fn known<T>(word: Option<T>) -> rusqlite::Result<T> {
-    word.ok_or_else(outside)
-}
+    fn result() -> ProbeResult {
+        ProbeResult {
+            time: "2026-03-01T10:00:00.123Z".parse().unwrap(),
+            target: "shop".into(),
+            probe: "login".into(),
+            kind: ProbeKind::Jwt,
+            expect: Expect::Deny,
+            variant: Variant::Expired,
+            agent: "local".into(),
+            outcome: Outcome::Failure,
+            reason: Some(Reason::UnexpectedlyAllowed),
+            status: Some(200),
+            took_us: 15,
+            phases_us: Some(Phases { resolve: 1, connect: 2, tls: 3, processing: 4, transfer: 5 }),
+            every_s: Some(30.0),
+            detail: Some("let in".into()),
+        }
+    }
 
-fn outside() -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(0, Type::Integer, Box::new(FromSqlError::InvalidType))
+    #[test]
+    fn a_row_gives_back_the_result_it_was_made_of() {
+        let (full, bare) = (
+            result(),
+            ProbeResult { reason: None, status: None, phases_us: None, every_s: None, detail: None, ..result() },
+        );
+        for result in [full, bare] {
+            let detail = result.detail.as_ref().map(|_| 7);
+            let row = Row::of(&result, detail);
+            assert_eq!(row.detail, detail);
+            assert_eq!(row.result(&key(), result.detail.clone()), Some(result));
+        }
+    }
+
+    #[test]
+    fn what_no_result_can_hold_gives_none() {
+        let row = Row::of(&result(), None);
+        let damaged = [
+            Row { time_ms: i64::MAX, ..row.clone() },
+            Row { kind: 200, ..row.clone() },
+            Row { expect: 200, ..row.clone() },
+            Row { variant: 200, ..row.clone() },
+            Row { outcome: 200, ..row.clone() },
+            Row { reason: Some(200), ..row.clone() },
+            Row { took_us: -1, ..row.clone() },
+            Row { phases_us: Some([0, 0, -1, 0, 0]), ..row.clone() },
+            Row { every_ms: Some(0), ..row },
+        ];
+        for row in damaged {
+            assert_eq!(row.result(&key(), None), None, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_outcome_success_succeeded() {
+        for outcome in Outcome::ALL {
+            let row = Row { outcome: outcome.code(), ..Row::of(&result(), None) };
+            assert_eq!(row.succeeded(), *outcome == Outcome::Success);
+        }
+    }
 }

@@ -1,21 +1,22 @@
 //! Writes to the store: whole batches, each once, durable when `append` returns.
 
-use std::collections::HashMap;
 use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use jiff::Timestamp;
+use rusqlite::{Connection, TransactionBehavior, params};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::names::Names;
-use super::row::Cells;
-use super::schema;
+use super::append::{self, Fate};
+use super::memory::Memory;
+use super::open;
+use super::retention::{self, Retained, Retention};
+use super::upkeep::{self, Step};
 use crate::check;
-use crate::error::Error;
+use crate::error::{Error, Trouble};
 use crate::interchange::json;
-use crate::record::{Change, Gap, ProbeResult, Record};
-use crate::window::{milliseconds_down, milliseconds_up};
+use crate::record::{Change, Record};
 
 /// How long a writer waits for another one to finish.
 pub const WAIT: Duration = Duration::from_secs(5);
@@ -26,13 +27,26 @@ const DUE_PAGES: u64 = 1000;
 /// Time since the last checkpoint that makes one due for any page.
 const DUE_AFTER: Duration = Duration::from_secs(10);
 
+/// Time after which the retention's clock may follow the machine's again.
+const FOLLOW_AFTER: Duration = Duration::from_secs(3600);
+
 /// Writes to one store. Several may share a store, in one process or many: a transaction lasts no longer than one
 /// batch, and waits for the others.
 pub struct Writer {
     connection: Connection,
     path: PathBuf,
-    names: Names,
+    memory: Option<Memory>,
     checkpointed: Instant,
+    followed: Option<Instant>,
+}
+
+/// What compaction did to the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// Bytes before.
+    pub before: u64,
+    /// Bytes after.
+    pub after: u64,
 }
 
 /// What became of the records of one or more batches.
@@ -44,6 +58,19 @@ pub struct Counts {
     pub replaced: u64,
     /// Were there already, just so.
     pub duplicate: u64,
+    /// Results of days whose results are no longer kept, and were not written.
+    pub expired: u64,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, fate: Fate) {
+        match fate {
+            Fate::New => self.new += 1,
+            Fate::Replaced => self.replaced += 1,
+            Fate::Duplicate => self.duplicate += 1,
+            Fate::Expired => self.expired += 1,
+        }
+    }
 }
 
 impl AddAssign for Counts {
@@ -51,6 +78,7 @@ impl AddAssign for Counts {
         self.new += other.new;
         self.replaced += other.replaced;
         self.duplicate += other.duplicate;
+        self.expired += other.expired;
     }
 }
 
@@ -79,8 +107,8 @@ impl Writer {
     ///
     /// As [`Writer::open`].
     pub fn open_waiting(path: &Path, wait: Duration) -> Result<Self, Error> {
-        let connection = schema::open_for_writing(path, wait)?;
-        Ok(Self { connection, path: path.to_owned(), names: Names::default(), checkpointed: Instant::now() })
+        let connection = open::open_for_writing(path, wait)?;
+        Ok(Self { connection, path: path.to_owned(), memory: None, checkpointed: Instant::now(), followed: None })
     }
 
     /// Writes all of `records` or, on an error, none. They are on the disk when it returns; appending them again
@@ -93,10 +121,82 @@ impl Writer {
         for (position, record) in records.iter().enumerate() {
             check::check(record).map_err(|refusal| Error::Refused { position, refusal })?;
         }
-        let Self { connection, path, names, .. } = self;
-        write(connection, names, records).map_err(|error| {
-            names.forget();
-            Error::sqlite(path, error)
+        let Self { connection, path, memory, .. } = self;
+        append::append(connection, memory, records).map_err(|trouble| {
+            *memory = None;
+            Error::of(path, trouble)
+        })
+    }
+
+    /// Does one piece of what keeps the store small and quick, in one short transaction: seals results into blocks,
+    /// works late ones in, merges the blocks of a day. False when nothing was due. To be called after batches, until
+    /// it says so or the next batch is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::append`]; nothing is lost, and the piece is done when it is called again.
+    pub fn maintain(&mut self) -> Result<bool, Error> {
+        if self.memory.as_ref().is_some_and(|memory| !upkeep::is_due(memory)) {
+            return Ok(false);
+        }
+        self.keep_up(upkeep::piece)
+    }
+
+    /// Does one piece of what `retention` asks for at `now`, in one short transaction. Its clock follows `now`, but by
+    /// no more than a day an hour, so that a wrong clock of the machine is noticed before it has dropped much.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::append`].
+    pub fn retain(&mut self, retention: &Retention, now: Timestamp) -> Result<Retained, Error> {
+        if self.followed.is_none_or(|followed| followed.elapsed() >= FOLLOW_AFTER) {
+            self.keep_up(|connection, memory| Ok(retention::follow(connection, memory, now.as_millisecond())?))?;
+            self.followed = Some(Instant::now());
+        }
+        self.keep_up(|connection, memory| retention::piece(connection, memory, retention))
+    }
+
+    /// Seals and merges all that is there, works the log into the file, and gives free space back. `progress` is told
+    /// of every piece. Others can read meanwhile; who writes has to wait while the file is written anew at the end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::append`]; on a full disk the file stays as large as it is.
+    pub fn compact(&mut self, mut progress: impl FnMut(Step)) -> Result<Compacted, Error> {
+        let before = self.size()?;
+        let mut frozen = false;
+        while let Some(step) = self.keep_up(|connection, memory| upkeep::everything(connection, memory, &mut frozen))? {
+            progress(step);
+        }
+        progress(Step::Vacuuming);
+        self.connection.execute_batch("VACUUM").map_err(|error| Error::of(&self.path, error))?;
+        self.log("TRUNCATE")?;
+        Ok(Compacted { before, after: self.size()? })
+    }
+
+    /// Bytes of the file, as far as the log is worked in.
+    fn size(&self) -> Result<u64, Error> {
+        self.connection
+            .query_row("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", params![], |row| {
+                row.get(0)
+            })
+            .map_err(|error| Error::of(&self.path, error))
+    }
+
+    /// Works on the store in one transaction, with what is known of it.
+    fn keep_up<T>(&mut self, work: impl FnOnce(&Connection, &mut Memory) -> Result<T, Trouble>) -> Result<T, Error> {
+        let Self { connection, path, memory, .. } = self;
+        let worked = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(Trouble::from)
+            .and_then(|transaction| {
+                let done = work(&transaction, Memory::refresh(memory, &transaction)?)?;
+                transaction.commit()?;
+                Ok(done)
+            });
+        worked.map_err(|trouble| {
+            *memory = None;
+            Error::of(path, trouble)
         })
     }
 
@@ -131,7 +231,7 @@ impl Writer {
     ///
     /// As [`Writer::checkpoint`].
     pub fn close(self) -> Result<(), Error> {
-        self.connection.busy_timeout(Duration::ZERO).map_err(|error| Error::sqlite(&self.path, error))?;
+        self.connection.busy_timeout(Duration::ZERO).map_err(|error| Error::of(&self.path, error))?;
         self.log("TRUNCATE").map(|_| ())
     }
 
@@ -143,7 +243,7 @@ impl Writer {
                 pages: u64::try_from(pages).unwrap_or(0),
                 done: u64::try_from(done).unwrap_or(0),
             })
-            .map_err(|error| Error::sqlite(&self.path, error))
+            .map_err(|error| Error::of(&self.path, error))
     }
 }
 
@@ -155,98 +255,12 @@ pub fn derived_id(change: &Change) -> String {
     format!("c-{:032x}", xxh3_128(json(&content).as_bytes()))
 }
 
-fn write(connection: &mut Connection, names: &mut Names, records: &[Record]) -> rusqlite::Result<Counts> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut counts = Counts::default();
-    let mut added: HashMap<i64, i64> = HashMap::new();
-    for record in records {
-        let fate = match record {
-            Record::Result(result) => write_result(&transaction, names, result, &mut added)?,
-            Record::Change(change) => write_change(&transaction, change)?,
-            Record::Gap(gap) => write_gap(&transaction, gap)?,
-        };
-        match fate {
-            Fate::New => counts.new += 1,
-            Fate::Replaced => counts.replaced += 1,
-            Fate::Duplicate => counts.duplicate += 1,
-        }
-    }
-    for (series, results) in added {
-        transaction
-            .prepare_cached("UPDATE series SET results = results + ?2 WHERE id = ?1")?
-            .execute(params![series, results])?;
-    }
-    transaction.commit()?;
-    Ok(counts)
-}
-
-enum Fate {
-    New,
-    Replaced,
-    Duplicate,
-}
-
-fn write_result(
-    transaction: &Transaction<'_>,
-    names: &mut Names,
-    result: &ProbeResult,
-    added: &mut HashMap<i64, i64>,
-) -> rusqlite::Result<Fate> {
-    let series = names.series(transaction, result)?;
-    let detail = match &result.detail {
-        Some(text) => Some(names.detail(transaction, text)?),
-        None => None,
-    };
-    let cells = Cells::of(result);
-    if cells.insert(transaction, series, detail)? {
-        *added.entry(series).or_default() += 1;
-        return Ok(Fate::New);
-    }
-    if cells.displace(transaction, series, detail)? {
-        return Ok(Fate::Duplicate);
-    }
-    cells.insert(transaction, series, detail)?;
-    Ok(Fate::Replaced)
-}
-
-fn write_change(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<Fate> {
-    let mut change = change.clone();
-    if change.id.is_empty() {
-        change.id = derived_id(&change);
-    }
-    let lo = change.lo().map_or(0, milliseconds_down);
-    let hi = change.until.or(change.hi()).map_or(0, milliseconds_up);
-    let id = change.id.clone();
-    let body = json(&change);
-    let known: Option<String> = transaction
-        .prepare_cached("SELECT body FROM change WHERE id = ?1")?
-        .query_row([&id], |row| row.get(0))
-        .optional()?;
-    let fate = match known {
-        Some(known) if known == body => return Ok(Fate::Duplicate),
-        Some(_) => Fate::Replaced,
-        None => Fate::New,
-    };
-    transaction
-        .prepare_cached("INSERT OR REPLACE INTO change(id, lo_ms, hi_ms, body) VALUES(?1, ?2, ?3, ?4)")?
-        .execute(params![id, lo, hi, body])?;
-    Ok(fate)
-}
-
-fn write_gap(transaction: &Transaction<'_>, gap: &Gap) -> rusqlite::Result<Fate> {
-    let (from, until) = (milliseconds_down(gap.from), milliseconds_up(gap.until));
-    let added = transaction
-        .prepare_cached("INSERT INTO gap(body, from_ms, until_ms) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-        .execute(params![json(gap), from, until])?;
-    Ok(if added == 1 { Fate::New } else { Fate::Duplicate })
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::record::{Expect, Outcome, ProbeKind, Variant};
+    use crate::record::{Expect, Outcome, ProbeKind, ProbeResult, Variant};
     use crate::sqlite::reader::Reader;
 
     /// Results a second apart, each with a detail of its own.

@@ -16,6 +16,9 @@ use storage::record::{
 use storage::sqlite::reader::Reader;
 use storage::window::Window;
 
+/// From one moment of [`records`] to the next: hours and days are crossed often, and rarely hit.
+const SLOT_MS: i64 = 5_400_000;
+
 /// A success of `orchestrator/login` at that second.
 pub(crate) fn success(second: i64) -> ProbeResult {
     ProbeResult {
@@ -94,7 +97,7 @@ fn result() -> impl Strategy<Value = ProbeResult> {
         option::of("\\PC{0,3}|[\\x00-\\x7f]{0,3}"),
     );
     (-20..20_i64, names, words, rest).prop_map(|(slot, names, words, rest)| ProbeResult {
-        time: Timestamp::from_millisecond(slot * 250).unwrap(),
+        time: Timestamp::from_millisecond(slot * SLOT_MS).unwrap(),
         target: names.0.into(),
         probe: names.1.into(),
         agent: names.2.into(),
@@ -151,17 +154,17 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 fn gap() -> impl Strategy<Value = Gap> {
-    let length = prop_oneof![1..3_000_000_000_i64, (1..9_i64).prop_map(|slots| slots * 250_000_000)];
+    let length = prop_oneof![1..3_000_000_000_i64, (1..9_i64).prop_map(|slots| slots * SLOT_MS * 1_000_000)];
     (moment(), length, select(vec!["kubernetes", "prober"]), text()).prop_map(|(from, length, feed, why)| {
         let until = from + jiff::SignedDuration::from_nanos(length);
         Gap { feed: feed.into(), from, until, why }
     })
 }
 
-/// A moment within five seconds of 1970, on a slot of results, or beside one by a nanosecond or some.
+/// A moment within thirty hours of 1970, on a slot of results, or beside one by a nanosecond or some.
 fn moment() -> impl Strategy<Value = Timestamp> {
     (-20..20_i64, select(vec![0, 0, 1, -1, 999_999, 1_000_000, 123_456_789]))
-        .prop_map(|(slot, beside)| Timestamp::from_nanosecond(i128::from(slot * 250_000_000 + beside)).unwrap())
+        .prop_map(|(slot, beside)| Timestamp::from_nanosecond(i128::from(slot * SLOT_MS * 1_000_000 + beside)).unwrap())
 }
 
 fn natural() -> impl Strategy<Value = u64> {

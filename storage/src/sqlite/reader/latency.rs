@@ -1,0 +1,141 @@
+//! Latency quantiles: sketched over any window in little time, or exact.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use super::page::{self, Stretch};
+use super::tail::Tail;
+use super::{Reader, SeriesKey, cut, tally};
+use crate::error::{Error, Trouble};
+use crate::sketch::Sketch;
+use crate::sqlite::block;
+use crate::sqlite::blocks::{self, Level};
+use crate::sqlite::day::DAY_MS;
+use crate::sqlite::rollup::merge_sketch;
+use crate::window::Window;
+
+impl Reader {
+    /// Sketches how long the successes of one series, or of each, in a window took: every quantile within 1 %. Series
+    /// without successes are left out. Whole days are read from their sums, the rest from single results; where these
+    /// have been dropped, only whole days count.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn latency(
+        &self,
+        series: Option<&SeriesKey>,
+        window: Option<Window>,
+    ) -> Result<Vec<(SeriesKey, Sketch)>, Error> {
+        let members = self.members(series)?;
+        let stretch = super::stretch(window);
+        let mut sketches = self.snapshot(|connection| {
+            let mut sketches: BTreeMap<i64, Sketch> = BTreeMap::new();
+            let (days, rest) = cut::whole(stretch, DAY_MS);
+            tally::rollups(connection, &members, "body", days.start, days.end, |series, row| {
+                let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+                Ok(merge_sketch(body, sketches.entry(series).or_default())?)
+            })?;
+            for rest in rest {
+                for (group, series) in super::by_group(&members) {
+                    durations(connection, group, &series, rest, |series, took_us| {
+                        sketches.entry(series).or_default().add(took_us);
+                    })?;
+                }
+            }
+            let tail = self.tail(connection)?;
+            for member in &members {
+                unsealed(&tail, member.series, stretch, |took_us| {
+                    sketches.entry(member.series).or_default().add(took_us);
+                });
+            }
+            Ok(sketches)
+        })?;
+        let sketched = members.into_iter().filter_map(|member| {
+            let sketch = sketches.remove(&member.series).filter(|sketch| sketch.count() > 0)?;
+            Some((member.key, sketch))
+        });
+        Ok(sketched.collect())
+    }
+
+    /// How long the successes of one series, or of each, in a window took, at `quantiles`: nearest rank, to the
+    /// microsecond. Reads every result, and holds eight bytes for each of a group of series at once.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn exact_latency(
+        &self,
+        series: Option<&SeriesKey>,
+        window: Option<Window>,
+        quantiles: &[f64],
+    ) -> Result<Vec<(SeriesKey, Vec<u64>)>, Error> {
+        let members = self.members(series)?;
+        let stretch = super::stretch(window);
+        let mut exact: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
+        for (group, series) in super::by_group(&members) {
+            let found = self.snapshot(|connection| {
+                let mut found: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
+                durations(connection, group, &series, stretch, |series, took_us| {
+                    found.entry(series).or_default().push(took_us);
+                })?;
+                let tail = self.tail(connection)?;
+                for series in &series {
+                    unsealed(&tail, *series, stretch, |took_us| found.entry(*series).or_default().push(took_us));
+                }
+                Ok(found)
+            })?;
+            for (series, mut took_us) in found {
+                let at = quantiles.iter().filter_map(|quantile| nearest_rank(&mut took_us, *quantile)).collect();
+                exact.insert(series, at);
+            }
+        }
+        let named = members.into_iter().filter_map(|member| Some((member.key, exact.remove(&member.series)?)));
+        Ok(named.collect())
+    }
+}
+
+/// Hands `each` the durations of the sealed successes of series of one group inside a stretch.
+fn durations(
+    connection: &Connection,
+    group: i64,
+    series: &[i64],
+    stretch: Stretch,
+    mut each: impl FnMut(i64, u64),
+) -> Result<(), Trouble> {
+    let late = page::any_late(connection)?;
+    for day in page::days(connection, group, series, stretch)? {
+        let Some(part) = stretch.on(day) else { continue };
+        if late || part != Stretch::day(day) {
+            for (series, rows) in page::sealed(connection, group, series, part)? {
+                rows.iter().filter(|row| row.succeeded()).for_each(|row| each(series, row.took_us.unsigned_abs()));
+            }
+            continue;
+        }
+        // Of a whole day the starts need not be known.
+        for level in Level::ALL {
+            for stored in blocks::of_day(connection, level, group, day)? {
+                let data = stored.data(connection)?;
+                for series in series {
+                    let took_us = block::durations(&stored.head, &data, *series)?;
+                    took_us.into_iter().for_each(|took_us| each(*series, took_us));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unsealed(tail: &Tail, series: i64, stretch: Stretch, mut each: impl FnMut(u64)) {
+    let rows = tail.within(series, stretch.from_ms, stretch.until_ms);
+    rows.iter().filter(|row| row.succeeded()).for_each(|row| each(row.took_us.unsigned_abs()));
+}
+
+/// The value at a quantile; none without values, or for what is no quantile. Leaves the values in another order.
+fn nearest_rank(values: &mut [u64], quantile: f64) -> Option<u64> {
+    let last = values.len().checked_sub(1)?;
+    let rank = (quantile * values.len() as f64).ceil();
+    let position = (0.0..=values.len() as f64).contains(&rank).then_some(rank as usize)?.saturating_sub(1);
+    Some(*values.select_nth_unstable(position.min(last)).1)
+}
