@@ -5,6 +5,8 @@ mod bad_lines;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod dice;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod fixtures;
@@ -15,3 +17,5 @@ mod model;
 mod readonly;
 #[cfg(test)]
 mod sharing;
+#[cfg(test)]
+mod workload;
