@@ -13,6 +13,12 @@ mod fixtures;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod power;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod preload;
+#[cfg(test)]
 #[cfg(unix)]
 mod readonly;
 #[cfg(test)]

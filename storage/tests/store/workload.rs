@@ -54,7 +54,7 @@ pub(crate) fn write(path: &Path, batches: impl Iterator<Item = i64>, mut say: im
     for number in batches {
         let records = batch(number);
         let mut writer = open.take().unwrap_or_else(|| {
-            say(Said::Phase("open"));
+            say(Said::Phase(if path.exists() { "open" } else { "create" }));
             Writer::open(path).unwrap()
         });
         say(Said::Phase("append"));
