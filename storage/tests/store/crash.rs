@@ -99,5 +99,6 @@ fn writer_that_is_killed() {
     write(Path::new(&path), first.., |said| match said {
         Said::Phase(name) => println!("phase {name}"),
         Said::Written(number) => println!("ack {number}"),
+        Said::Failed(error) => panic!("{error:?}"),
     });
 }

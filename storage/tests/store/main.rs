@@ -11,16 +11,19 @@ mod faults;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod full_disk;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod power;
 #[cfg(test)]
-#[cfg(target_os = "linux")]
-mod preload;
-#[cfg(test)]
 #[cfg(unix)]
 mod readonly;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod recorder;
 #[cfg(test)]
 mod sharing;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use storage::error::Error;
 use storage::record::{
     Change, ChangeKind, Expect, Gap, Outcome, Phases, ProbeKind, ProbeResult, Reason, Record, Variant,
 };
@@ -46,6 +47,8 @@ pub(crate) enum Said {
     Phase(&'static str),
     /// The batch of that number is written.
     Written(i64),
+    /// Something failed. It is tried once more afterwards.
+    Failed(Error),
 }
 
 /// Writes batch after batch, with upkeep between them; now and then closes the store and opens it again.
@@ -55,27 +58,35 @@ pub(crate) fn write(path: &Path, batches: impl Iterator<Item = i64>, mut say: im
         let records = batch(number);
         let mut writer = open.take().unwrap_or_else(|| {
             say(Said::Phase(if path.exists() { "open" } else { "create" }));
-            Writer::open(path).unwrap()
+            twice(&mut say, |_| Writer::open(path))
         });
         say(Said::Phase("append"));
-        writer.append(&records).unwrap();
+        twice(&mut say, |_| writer.append(&records));
         say(Said::Written(number));
-        upkeep(&mut writer, number, |phase| say(Said::Phase(phase))).unwrap();
+        twice(&mut say, |say| upkeep(&mut writer, number, |phase| say(Said::Phase(phase))));
         if number % BATCHES_OF_A_WRITER == 0 {
             say(Said::Phase("close"));
-            writer.close().unwrap();
+            if let Err(error) = writer.close() {
+                say(Said::Failed(error));
+            }
         } else {
             open = Some(writer);
         }
     }
+    // The last one is left as a death would leave it, with its log.
+    std::mem::forget(open);
+}
+
+/// What `attempt` gives, if need be at the second time.
+fn twice<T, S: FnMut(Said)>(say: &mut S, mut attempt: impl FnMut(&mut S) -> Result<T, Error>) -> T {
+    attempt(say).unwrap_or_else(|error| {
+        say(Said::Failed(error));
+        attempt(say).unwrap()
+    })
 }
 
 /// What the owner of a store does between batches, said piece by piece. The one place that names the functions.
-pub(crate) fn upkeep(
-    writer: &mut Writer,
-    number: i64,
-    mut say: impl FnMut(&'static str),
-) -> Result<(), storage::error::Error> {
+fn upkeep(writer: &mut Writer, number: i64, mut say: impl FnMut(&'static str)) -> Result<(), Error> {
     if number % 7 == 0 {
         say("checkpoint");
         writer.checkpoint()?;
@@ -136,14 +147,10 @@ pub(crate) fn add(model: &mut Model, number: i64) {
 pub(crate) fn verify(path: &Path, model: &mut Model, next: &mut i64) -> Result<(), String> {
     // The writer goes first: there may be no store yet, or one that it must bring to the newest format.
     let mut writer = Writer::open(path).map_err(told("open a writer"))?;
-    let found = everything(path)?;
-    let expected = of(model);
-    if found != expected {
+    if let Err(difference) = compare(path, model) {
         add(model, *next);
         *next += 1;
-        if found != of(model) {
-            return Err(difference(&expected, &found));
-        }
+        compare(path, model).map_err(|_| difference)?;
     }
     clean(path)?;
     if of(model) == Everything::default() {
@@ -151,6 +158,13 @@ pub(crate) fn verify(path: &Path, model: &mut Model, next: &mut i64) -> Result<(
     }
     let again = writer.append(&batch(*next - 1)).map_err(told("append"))?;
     if again.new == 0 { Ok(()) } else { Err(format!("records that were there were taken as new: {again:?}")) }
+}
+
+/// Says how the store differs from `model`, if it does.
+pub(crate) fn compare(path: &Path, model: &Model) -> Result<(), String> {
+    let found = everything(path)?;
+    let expected = of(model);
+    if found == expected { Ok(()) } else { Err(difference(&expected, &found)) }
 }
 
 /// The number in the environment variable of that name, which says how thorough a test is.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::recording::Event;
 use crate::dice::Dice;
+use crate::recorder::event::Event;
 
 /// A disk writes so many bytes, at a multiple of as many, wholly or not at all.
 const SECTOR: usize = 512;
@@ -57,8 +57,12 @@ impl Disk {
         Self { files: Vec::new(), names, certain_names, namings: Vec::new(), syncs }
     }
 
-    /// Does what the process did. `dice` decide what a failed sync has left.
+    /// Does what the process did. `dice` decide what a failed sync has left. The `-shm` files are left out, for they
+    /// hold nothing that must survive.
     pub(crate) fn apply(&mut self, event: Event, dice: &mut Dice) {
+        if event.file().is_none_or(|name| name.ends_with("-shm")) {
+            return;
+        }
         match event {
             Event::Said(_) => {}
             Event::Create(name) => {
@@ -67,7 +71,7 @@ impl Disk {
             }
             Event::Write { name, offset, bytes } => self.edit(&name, Edit::Write { offset, bytes }),
             Event::Truncate { name, length } => self.edit(&name, Edit::Truncate(length)),
-            Event::Sync(_) if !self.syncs => {}
+            Event::Sync(_) | Event::Lost(_) if !self.syncs => {}
             Event::Sync(name) if name == "." => {
                 self.namings.clear();
                 self.certain_names = self.names.clone();

@@ -1,6 +1,6 @@
-//! What a process did to the files of its store, in order.
+//! What a process did to the files of its store, call by call.
 
-use crate::preload::SAID;
+use super::SAID;
 
 /// One call on a file. The directory itself has the name `.`.
 #[derive(Debug, Clone)]
@@ -23,7 +23,23 @@ pub(crate) enum Event {
     Rename(String, String),
 }
 
-/// Reads what the recorder wrote. The `-shm` files are left out, for they hold nothing that must survive.
+impl Event {
+    /// The file that the call was for, by the name that it had before.
+    pub(crate) fn file(&self) -> Option<&str> {
+        match self {
+            Self::Said(_) => None,
+            Self::Create(name)
+            | Self::Write { name, .. }
+            | Self::Truncate { name, .. }
+            | Self::Sync(name)
+            | Self::Lost(name)
+            | Self::Unlink(name)
+            | Self::Rename(name, _) => Some(name),
+        }
+    }
+}
+
+/// Reads what the recorder wrote.
 pub(crate) fn parse(mut bytes: &[u8]) -> Vec<Event> {
     let mut events = Vec::new();
     while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
@@ -51,14 +67,6 @@ pub(crate) fn parse(mut bytes: &[u8]) -> Vec<Event> {
         events.push(event);
     }
     assert_eq!(bytes, b"", "the recording breaks off");
-    events.retain(|event| match event {
-        Event::Create(name)
-        | Event::Write { name, .. }
-        | Event::Truncate { name, .. }
-        | Event::Sync(name)
-        | Event::Lost(name)
-        | Event::Unlink(name) => name != SAID && !name.ends_with("-shm"),
-        Event::Said(_) | Event::Rename(..) => true,
-    });
+    events.retain(|event| event.file() != Some(SAID));
     events
 }

@@ -3,9 +3,10 @@
  *
  *   RECORDER_DIRECTORY  the directory, as its absolute path without links
  *   RECORDER_LOG        where to record; nothing is recorded without it
- *   RECORDER_FAIL       write:N   from the N-th write or change of length on, no space is left (ENOSPC)
+ *   RECORDER_FAIL       write:N   from the N-th write or change of length on, no space is left (ENOSPC); a file may shrink
  *                       short:N   the same, after half of that write
- *                       sync:N    the N-th sync fails once (EIO)
+ *                       sync:N    the N-th sync of a file fails once (EIO); one of the directory never does, for SQLite does
+ *                                 not look at its answer
  *
  * A record is a line, and the contents after that of a write:
  *
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -245,8 +247,11 @@ int ftruncate(int descriptor, off_t length) {
     const char *name = behind(descriptor);
     if (name == NULL) return real_ftruncate(descriptor, length);
     pthread_mutex_lock(&lock);
+    struct stat before;
+    if (fstat(descriptor, &before) != 0) give_up(name);
     int result = -1;
-    if (is_hit(1)) errno = ENOSPC;
+    /* A file that gets shorter takes no space. */
+    if (is_hit(1) && length > before.st_size) errno = ENOSPC;
     else result = real_ftruncate(descriptor, length);
     if (result == 0) note("", 0, "truncate %s %lld\n", name, (long long)length);
     pthread_mutex_unlock(&lock);
@@ -276,7 +281,7 @@ static int sync_any(int descriptor, int (*real)(int)) {
     if (name == NULL) return real(descriptor);
     pthread_mutex_lock(&lock);
     int result = -1;
-    if (is_hit(0)) {
+    if (strcmp(name, ".") != 0 && is_hit(0)) {
         fault = NONE;
         errno = EIO;
     } else {
