@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use crate::check::Refusal;
 use crate::damage::Damage;
@@ -161,6 +161,10 @@ impl Error {
             _ => return Self::Internal { path, reason: "a statement was used wrongly".into() },
         };
         let reason = cause.to_string();
+        // What fails is to lengthen the file of shared memory. SQLite calls that a failure of the disk.
+        if matches!(cause.extended_code, ffi::SQLITE_IOERR_SHMOPEN | ffi::SQLITE_IOERR_SHMSIZE) {
+            return Self::Full { path };
+        }
         match cause.code {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
                 Self::Busy { path }
@@ -172,6 +176,25 @@ impl Error {
             ErrorCode::NotADatabase => Self::NotADatabase { path },
             ErrorCode::CannotOpen => Self::CannotOpen { path, reason },
             _ => Self::Internal { path, reason },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(code: i32) -> Error {
+        Error::sqlite(Path::new("a.db"), rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+    }
+
+    #[test]
+    fn no_space_for_shared_memory_is_no_space() {
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMOPEN, ffi::SQLITE_IOERR_SHMSIZE] {
+            assert!(matches!(named(code), Error::Full { .. }), "{code}");
+        }
+        for code in [ffi::SQLITE_IOERR, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_SHMMAP] {
+            assert!(matches!(named(code), Error::Io { .. }), "{code}");
         }
     }
 }

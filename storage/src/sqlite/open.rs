@@ -123,8 +123,8 @@ fn state(connection: &Connection, path: &Path) -> Result<State, Error> {
 fn log_ahead(connection: &Connection, path: &Path, wait: Duration) -> Result<(), Error> {
     let started = Instant::now();
     loop {
-        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
-            Ok(mode) if mode == "wal" => return Ok(()),
+        match journal_mode_wal(connection) {
+            Ok(modes) if modes == ["wal"] => return Ok(()),
             Ok(_) => return Err(cannot_open(path, "its file system cannot hold a write-ahead log".into())),
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && started.elapsed() < wait => {
                 std::thread::sleep(Duration::from_millis(5));
@@ -132,6 +132,12 @@ fn log_ahead(connection: &Connection, path: &Path, wait: Duration) -> Result<(),
             Err(error) => return Err(Error::of(path, error)),
         }
     }
+}
+
+/// Asks for the log, and tells the mode that SQLite names. It names the mode first and writes it into the file then, so
+/// whoever stops reading at the name never hears that the disk failed, and works on without a log.
+fn journal_mode_wal(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    connection.prepare("PRAGMA journal_mode = WAL")?.query_map(params![], |row| row.get(0))?.collect()
 }
 
 /// Every acknowledged batch survives a power cut; checkpoints run when the owner says so, never inside a commit.

@@ -7,31 +7,7 @@ use super::merge::{self, Which};
 use super::{fold, seal};
 use crate::error::Trouble;
 
-/// Whether a piece is due, as far as this writer knows.
-pub(super) fn is_due(memory: &Memory) -> bool {
-    memory.standing.frozen || seal::is_due(memory.hot) || fold::is_due(memory) || memory.tidy
-}
-
-/// Does the piece that is due first. False when none is.
-pub(super) fn piece(connection: &Connection, memory: &mut Memory) -> Result<bool, Trouble> {
-    if memory.standing.frozen {
-        seal::seal(connection, memory)?;
-        memory.tidy = true;
-        return Ok(true);
-    }
-    if seal::is_due(memory.hot) {
-        seal::freeze(connection, memory)?;
-        return Ok(true);
-    }
-    if fold::is_due(memory) && fold::fold(connection, memory)? {
-        memory.tidy = true;
-        return Ok(true);
-    }
-    memory.tidy = memory.tidy && merge::merge(connection, Which::Over)?;
-    Ok(memory.tidy)
-}
-
-/// What [`everything`] is at.
+/// What is done to a store besides writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Results become blocks.
@@ -40,6 +16,41 @@ pub enum Step {
     Merging,
     /// Free space is given back.
     Vacuuming,
+}
+
+/// What is due, as far as this writer knows.
+pub(super) fn due(memory: &Memory) -> Option<Step> {
+    if memory.standing.frozen || seal::is_due(memory.hot) {
+        Some(Step::Sealing)
+    } else if fold::is_due(memory) || memory.tidy {
+        Some(Step::Merging)
+    } else {
+        None
+    }
+}
+
+/// Does one piece of what is due. False when nothing is.
+pub(super) fn piece(connection: &Connection, memory: &mut Memory) -> Result<bool, Trouble> {
+    match due(memory) {
+        Some(Step::Sealing) => {
+            if memory.standing.frozen {
+                seal::seal(connection, memory)?;
+            } else {
+                seal::freeze(connection, memory)?;
+            }
+            memory.tidy = true;
+            Ok(true)
+        }
+        Some(Step::Merging) if fold::is_due(memory) && fold::fold(connection, memory)? => {
+            memory.tidy = true;
+            Ok(true)
+        }
+        Some(Step::Merging) => {
+            memory.tidy = merge::merge(connection, Which::Over)?;
+            Ok(memory.tidy)
+        }
+        Some(Step::Vacuuming) | None => Ok(false),
+    }
 }
 
 /// Does the next piece of sealing and merging all that is there, without waiting until it is due. `frozen` says whether

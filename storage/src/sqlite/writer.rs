@@ -136,10 +136,16 @@ impl Writer {
     ///
     /// As [`Writer::append`]; nothing is lost, and the piece is done when it is called again.
     pub fn maintain(&mut self) -> Result<bool, Error> {
-        if self.memory.as_ref().is_some_and(|memory| !upkeep::is_due(memory)) {
+        if self.memory.is_some() && self.due().is_none() {
             return Ok(false);
         }
         self.keep_up(upkeep::piece)
+    }
+
+    /// What [`Writer::maintain`] would do next, as far as this writer knows without looking.
+    #[must_use]
+    pub fn due(&self) -> Option<Step> {
+        self.memory.as_ref().and_then(upkeep::due)
     }
 
     /// Does one piece of what `retention` asks for at `now`, in one short transaction. Its clock follows `now`, but by

@@ -1,78 +1,104 @@
 //! A writer that is killed loses nothing that it had acknowledged.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use rusqlite::Connection;
-use storage::sqlite::reader::Reader;
-use storage::sqlite::writer::Writer;
-
-use crate::fixtures::successes;
+use crate::dice::Dice;
+use crate::model::Model;
+use crate::workload::{Said, add, number, verify, write};
 
 /// Names the store to the process that is killed.
 const STORE: &str = "STORE_OF_THE_WRITER_THAT_IS_KILLED";
 
-/// Records in each of its batches.
-const BATCH: i64 = 20;
+/// Names the first batch to the process that is killed.
+const FIRST: &str = "FIRST_BATCH_OF_THE_WRITER_THAT_IS_KILLED";
+
+/// How often to kill; a thorough run takes 220.
+const KILLS: &str = "STORE_KILLS";
+
+/// After that many kills a new store is begun, so that its creation is interrupted as well.
+const KILLS_OF_A_STORE: u64 = 20;
 
 #[test]
 fn a_killed_writer_loses_nothing_that_it_acknowledged() {
+    let seed = RandomState::new().hash_one(0);
+    let mut dice = Dice::new(seed);
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("a.db");
-    for round in 0..5_u64 {
-        let acknowledgements = 1 + RandomState::new().hash_one(round) % 150;
-        let acknowledged = write_until_killed(&path, acknowledgements);
-
-        let file = Connection::open(&path).unwrap();
-        let verdict: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-        assert_eq!(verdict, "ok", "round {round}, killed after {acknowledgements} batches");
-        let kept: i64 = file.query_row("SELECT count(*) FROM result", [], |row| row.get(0)).unwrap();
-        let ends: (i64, i64) = file
-            .query_row("SELECT min(time_ms), max(time_ms) FROM result", [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .unwrap();
-        assert!(kept >= acknowledged, "{kept} of {acknowledged} acknowledged results are there");
-        assert_eq!(ends, (0, (kept - 1) * 1000), "there are holes");
-        assert_eq!(kept % BATCH, 0, "half a batch is there");
-        assert_eq!(Reader::open(&path).unwrap().counts().unwrap().results, kept.unsigned_abs());
+    let kills = number(KILLS, 6);
+    let (mut model, mut next, mut written) = (Model::default(), 0, 0);
+    let mut phases: BTreeMap<String, u64> = BTreeMap::new();
+    for round in 0..kills {
+        if round % KILLS_OF_A_STORE == 0 {
+            (model, next) = (Model::default(), 0);
+        }
+        let path = directory.path().join(format!("{}.db", round / KILLS_OF_A_STORE));
+        // Some die before their first batch: in the beginning, or in the recovery from the death before.
+        let acknowledgements = if dice.once_in(5) { 0 } else { dice.below(100) };
+        let wait = Duration::from_micros(dice.below(20_000));
+        let (acknowledged, phase) = write_until_killed(&path, next, acknowledgements, wait);
+        for number in next..acknowledged {
+            add(&mut model, number);
+        }
+        written += acknowledged - next;
+        next = acknowledged;
+        if let Err(wrong) = verify(&path, &mut model, &mut next) {
+            panic!("seed {seed}, round {round}, killed in `{phase}` after {acknowledged} batches: {wrong}");
+        }
+        *phases.entry(phase).or_default() += 1;
     }
+    println!("{kills} kills in {phases:?}, {written} batches acknowledged");
 }
 
-/// Runs [`writer_that_is_killed`], kills it in the midst of what follows that many batches, and tells how many results
-/// it had acknowledged.
-fn write_until_killed(path: &Path, acknowledgements: u64) -> i64 {
+/// Runs [`writer_that_is_killed`] from batch `first` on, waits for that many batches and then that long, and kills it.
+/// Tells the number after that of the last batch that it acknowledged, and what it was doing.
+fn write_until_killed(path: &Path, first: i64, acknowledgements: u64, wait: Duration) -> (i64, String) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["crash::writer_that_is_killed", "--exact", "--ignored", "--nocapture"])
         .env(STORE, path)
+        .env(FIRST, first.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut acknowledged = lines.filter_map(|line| line.unwrap().strip_prefix("ack ")?.parse().ok());
-    let last =
-        (0..acknowledgements).map(|_| acknowledged.next().expect("the writer goes on until it is killed")).last();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (mut next, mut phase) = (first, "start".to_owned());
+    let mut hear = |line: &str| {
+        if let Some(number) = line.strip_prefix("ack ") {
+            next = number.parse::<i64>().unwrap() + 1;
+        } else if let Some(name) = line.strip_prefix("phase ") {
+            phase = name.to_owned();
+        }
+        line.starts_with("ack ")
+    };
+    let mut left = acknowledgements;
+    while left > 0 {
+        let line = lines.next().expect("the writer goes on until it is killed").unwrap();
+        left -= u64::from(hear(&line));
+    }
+    // Not a wait for anything: the moment of the kill is what is tried.
+    std::thread::sleep(wait);
     child.kill().unwrap();
     child.wait().unwrap();
     // What it said before it died counts as well.
-    acknowledged.last().or(last).unwrap()
+    lines.map_while(Result::ok).for_each(|line| {
+        hear(&line);
+    });
+    (next, phase)
 }
 
 #[test]
 #[ignore = "the process that `a_killed_writer_loses_nothing_that_it_acknowledged` kills"]
 fn writer_that_is_killed() {
     let Some(path) = std::env::var_os(STORE) else { return };
-    let path = Path::new(&path);
-    let mut writer = Writer::open(path).unwrap();
-    let mut next = i64::try_from(Reader::open(path).unwrap().counts().unwrap().results).unwrap();
+    let first = std::env::var(FIRST).unwrap().parse().unwrap();
     println!();
-    for batch in 1.. {
-        writer.append(&successes(next, BATCH)).unwrap();
-        next += BATCH;
-        println!("ack {next}");
-        if batch % 7 == 0 {
-            writer.checkpoint().unwrap();
-        }
-    }
+    write(Path::new(&path), first.., |said| match said {
+        Said::Phase(name) => println!("phase {name}"),
+        Said::Written(number) => println!("ack {number}"),
+        Said::Failed(error) => panic!("{error:?}"),
+    });
 }

@@ -5,15 +5,28 @@ mod bad_lines;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod dice;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod full_disk;
 #[cfg(test)]
 mod migration;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod power;
+#[cfg(test)]
 #[cfg(unix)]
 mod readonly;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod recorder;
+#[cfg(test)]
 mod sharing;
+#[cfg(test)]
+mod workload;

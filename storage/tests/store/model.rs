@@ -19,8 +19,8 @@ use storage::window::Window;
 use crate::fixtures::{export, records, window};
 
 /// What a store must hold after the records it was given.
-#[derive(Default)]
-struct Model {
+#[derive(Clone, Default)]
+pub(crate) struct Model {
     results: BTreeMap<(SeriesKey, Timestamp), ProbeResult>,
     changes: BTreeMap<String, Change>,
     gaps: BTreeSet<(Timestamp, Timestamp, String, String)>,
@@ -30,7 +30,7 @@ struct Model {
 }
 
 impl Model {
-    fn append(&mut self, record: &Record, counts: &mut Counts) {
+    pub(crate) fn append(&mut self, record: &Record, counts: &mut Counts) {
         let (known, same) = match record.clone() {
             Record::Result(result) if self.kept_from.is_some_and(|kept_from| result.time < kept_from) => {
                 counts.expired += 1;
@@ -118,11 +118,11 @@ impl Model {
         failures
     }
 
-    fn results(&self, window: Option<Window>) -> Vec<ProbeResult> {
+    pub(crate) fn results(&self, window: Option<Window>) -> Vec<ProbeResult> {
         self.results.values().filter(|result| window.is_none_or(|w| w.contains(result.time))).cloned().collect()
     }
 
-    fn changes(&self, window: Option<Window>) -> Vec<Change> {
+    pub(crate) fn changes(&self, window: Option<Window>) -> Vec<Change> {
         let inside = |change: &&Change| {
             let (lo, hi) = (change.lo().unwrap(), change.until.or(change.hi()).unwrap());
             window.is_none_or(|window| window.from <= hi && lo < window.until)
@@ -132,7 +132,7 @@ impl Model {
         changes
     }
 
-    fn gaps(&self, window: Option<Window>) -> Vec<Gap> {
+    pub(crate) fn gaps(&self, window: Option<Window>) -> Vec<Gap> {
         let all = self.gaps.iter().cloned().map(|(from, until, feed, why)| Gap { feed, from, until, why });
         all.filter(|gap| window.is_none_or(|w| w.overlaps(Window::new(gap.from, gap.until).unwrap()))).collect()
     }
