@@ -27,8 +27,8 @@ const MERGED: usize = 32_768;
 
 /// Reads one store. Never blocks a writer, and is not blocked by one.
 pub struct Reader {
-    connection: Connection,
-    path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
 }
 
 /// What identifies a series: the results of one probe by one agent.

@@ -5,10 +5,12 @@ use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::names::Names;
+use super::retention::{Retained, Retention};
 use super::row::Cells;
 use super::schema;
 use crate::check;
@@ -61,6 +63,26 @@ pub struct Checkpoint {
     pub pages: u64,
     /// Pages of it that are in the file as well. A reader that stays on an old state keeps it below `pages`.
     pub done: u64,
+}
+
+/// What compacting did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// Size of the file before, in bytes.
+    pub before: u64,
+    /// Size of the file after it, in bytes.
+    pub after: u64,
+}
+
+/// What compacting is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Results are sealed in blocks.
+    Sealing,
+    /// Blocks are merged.
+    Merging,
+    /// The file is written anew without what holds nothing.
+    Vacuuming,
 }
 
 impl Writer {
@@ -123,6 +145,51 @@ impl Writer {
             return self.checkpoint().map(Some);
         }
         Ok(None)
+    }
+
+    /// Seals and merges everything, and gives free space back to the disk.
+    ///
+    /// # Errors
+    ///
+    /// When somebody else reads or writes for longer than the wait, or there is no space for the new file.
+    pub fn compact(&mut self, mut progress: impl FnMut(Step)) -> Result<Compacted, Error> {
+        let length = || std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        progress(Step::Vacuuming);
+        self.log("TRUNCATE")?;
+        let before = length();
+        self.connection.execute_batch("VACUUM").map_err(|error| Error::sqlite(&self.path, error))?;
+        self.log("TRUNCATE")?;
+        Ok(Compacted { before, after: length() })
+    }
+
+    /// Does one bounded piece of what `retention` asks for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::append`].
+    pub fn retain(&mut self, retention: &Retention, now: Timestamp) -> Result<Retained, Error> {
+        let before = retention.results.and_then(|age| now.checked_sub(age).ok());
+        let Some(before) = before.map(|before| before.as_millisecond()) else { return Ok(Retained::default()) };
+        let Self { connection, path, .. } = self;
+        let mut drop_old = || -> rusqlite::Result<usize> {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let dropped = transaction.execute("DELETE FROM result WHERE time_ms < ?1", [before])?;
+            transaction
+                .execute("UPDATE series SET results = (SELECT count(*) FROM result WHERE series = id)", params![])?;
+            transaction.commit()?;
+            Ok(dropped)
+        };
+        let results = drop_old().map_err(|error| Error::sqlite(path, error))? as u64;
+        Ok(Retained { results, ..Retained::default() })
+    }
+
+    /// Does one bounded piece of upkeep; false when none is due.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::append`].
+    pub fn maintain(&mut self) -> Result<bool, Error> {
+        Ok(false)
     }
 
     /// Works the log into the file and, unless somebody still reads or writes, empties it. Waits for nobody.
@@ -243,8 +310,6 @@ fn write_gap(transaction: &Transaction<'_>, gap: &Gap) -> rusqlite::Result<Fate>
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::record::{Expect, Outcome, ProbeKind, Variant};
     use crate::sqlite::reader::Reader;
