@@ -3,6 +3,8 @@
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 
+use rusqlite::{Connection, OpenFlags};
+
 use super::reader::Reader;
 use crate::error::Error;
 
@@ -20,7 +22,8 @@ impl Reader {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         options.open(to).map_err(|error| Error::CannotOpen { path: to.to_owned(), reason: error.to_string() })?;
-        let copied = self.connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]);
+        let copied = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .and_then(|source| source.execute("VACUUM INTO ?1", [to.to_string_lossy()]));
         copied.map_err(|error| {
             // What is there is no store.
             let _ = fs::remove_file(to);
