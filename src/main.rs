@@ -12,6 +12,7 @@ mod fingerprint_key;
 mod logging;
 mod output;
 mod prober;
+mod progress;
 mod recorder;
 mod schedule;
 mod source;
