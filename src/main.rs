@@ -17,6 +17,7 @@ mod recorder;
 mod schedule;
 mod source;
 mod transports;
+mod upkeep;
 
 use std::process::ExitCode;
 
