@@ -9,7 +9,6 @@ use storage::sqlite::writer::{Compacted, Step, Writer};
 
 use super::Which;
 use crate::exit::Exit;
-use crate::progress::{self, Unit};
 
 /// How often the spinner turns while a step goes on.
 const TURN: Duration = Duration::from_millis(100);
@@ -35,7 +34,7 @@ pub(super) fn run(args: Compact) -> anyhow::Result<Exit> {
     // A writer would make a store where there is none.
     drop(Reader::open(path)?);
     let mut writer = Writer::open(path)?;
-    let bar = progress::bar("", None, Unit::Pieces);
+    let bar = ProgressBar::new_spinner();
     let compacted = compact(&mut writer, &bar);
     bar.finish_and_clear();
     let Compacted { before, after } = compacted?;
@@ -52,6 +51,5 @@ fn compact(writer: &mut Writer, bar: &ProgressBar) -> Result<Compacted, storage:
             Step::Merging => "merging blocks",
             Step::Vacuuming => "giving space back",
         });
-        bar.inc(1);
     })
 }
