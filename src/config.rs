@@ -26,6 +26,7 @@ use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use storage::locator::Locator;
+use storage::sqlite::retention::Retention;
 
 use crate::config::decode::{Decoded, Lost, decode};
 use crate::config::document::{Node, Value};
@@ -44,6 +45,8 @@ const LONGEST: u64 = 8 * 1024 * 1024;
 pub(crate) struct Config {
     /// Where records are kept.
     pub(crate) store: Locator,
+    /// How long they are kept there.
+    pub(crate) retention: Retention,
     /// Name of this prober.
     pub(crate) agent: String,
     /// What is probed, and when.
@@ -188,8 +191,9 @@ fn parse(text: &str, base: &Path, findings: &mut Findings) -> Option<Config> {
 /// Checks the parts together and takes them apart for those who use them.
 fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Config> {
     check::later::check(&file, root, findings);
-    let File { store, agent, targets: sections, slos, corrections, .. } = file;
+    let File { store, retention, agent, targets: sections, slos, corrections, .. } = file;
     let store = locator(&store, &root.key("store"), base, findings);
+    let retention = check::retention::check(retention, &root.key("retention"), findings);
     if let Err(message) = check::name(&agent) {
         findings.mistakes.push(root.key("agent").mistake(message));
     }
@@ -204,7 +208,7 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
         .collect();
     let judged = check::judging::check(slos, corrections, &targets, root, findings);
     let judging = Settings { links, ..judged };
-    Some(Config { store: store?, agent, targets, judging })
+    Some(Config { store: store?, retention, agent, targets, judging })
 }
 
 fn locator(text: &str, spot: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Locator> {

@@ -59,12 +59,12 @@ pub(crate) async fn run(
     stop: CancellationToken,
     further: Option<mpsc::Receiver<Record>>,
 ) -> anyhow::Result<()> {
-    let Config { agent, targets, .. } = config;
+    let Config { agent, targets, retention, .. } = config;
     let Locator::Sqlite(path) = store;
     let blind = blind_since(path);
     let writer = Writer::open(path)?;
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
-    let (records, recorder) = Recorder::start(writer);
+    let (records, recorder) = Recorder::start(writer, retention);
     let shared = Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: agent.into() };
     let daemon = Daemon::new(&targets, &shared, records);
     daemon.probers.iter().for_each(|prober| prober.prepare());

@@ -12,10 +12,12 @@ mod fingerprint_key;
 mod logging;
 mod output;
 mod prober;
+mod progress;
 mod recorder;
 mod schedule;
 mod source;
 mod transports;
+mod upkeep;
 
 use std::process::ExitCode;
 

@@ -5,11 +5,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use storage::error::Error;
 use storage::record::{Gap, Record};
+use storage::sqlite::retention::Retention;
 use storage::sqlite::writer::{Counts, Writer};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{error, info, warn};
+
+use crate::upkeep::Upkeep;
 
 /// Records that may wait in the channel; beyond that, runs wait with handing theirs over.
 const CHANNEL: usize = 16_384;
@@ -44,10 +47,11 @@ pub(crate) struct Written {
 }
 
 impl Recorder {
-    /// Starts to write what the returned sender is given; it ends when the last sender is gone.
-    pub(crate) fn start(writer: Writer) -> (mpsc::Sender<Record>, Self) {
+    /// Starts to write what the returned sender is given, and to drop what `retention` does not keep; it ends when the
+    /// last sender is gone.
+    pub(crate) fn start(writer: Writer, retention: Retention) -> (mpsc::Sender<Record>, Self) {
         let (sender, receiver) = mpsc::channel(CHANNEL);
-        (sender, Self { task: tokio::spawn(Desk::new(writer).work(receiver)) })
+        (sender, Self { task: tokio::spawn(Desk::new(writer, retention).work(receiver)) })
     }
 
     /// Waits until everything is written.
@@ -62,6 +66,7 @@ impl Recorder {
 /// The recorder's state: the writer, and what is not in the store yet.
 struct Desk {
     writer: Option<Writer>,
+    upkeep: Upkeep,
     waiting: Vec<Record>,
     dropped: Option<Dropped>,
     written: Written,
@@ -76,9 +81,10 @@ struct Dropped {
 }
 
 impl Desk {
-    fn new(writer: Writer) -> Self {
+    fn new(writer: Writer, retention: Retention) -> Self {
         Self {
             writer: Some(writer),
+            upkeep: Upkeep::new(retention, Instant::now()),
             waiting: Vec::new(),
             dropped: None,
             written: Written::default(),
@@ -94,6 +100,9 @@ impl Desk {
             if Instant::now() >= self.again {
                 self.write().await;
             }
+            if open {
+                self.keep_house().await;
+            }
         }
         let mut tries = 0;
         while !self.waiting.is_empty() && tries < LAST_TRIES {
@@ -104,14 +113,15 @@ impl Desk {
         self.close().await
     }
 
-    /// Takes records in until a group is full, its first record is old enough, or a failed write may be tried again.
-    /// False once there will be no more.
+    /// Takes records in until a group is full, its first record is old enough, or a failed write may be tried again;
+    /// while there are none, until the store needs a piece of upkeep. False once there will be no more.
     async fn gather(&mut self, records: &mut mpsc::Receiver<Record>) -> bool {
         let failed = self.pause.is_some();
         if self.waiting.is_empty() {
-            match records.recv().await {
-                Some(record) => self.take(record),
-                None => return false,
+            match timeout_at(self.upkeep.next(Instant::now()), records.recv()).await {
+                Ok(Some(record)) => self.take(record),
+                Ok(None) => return false,
+                Err(_) => return true,
             }
         }
         let until = if failed { self.again } else { Instant::now() + AGE };
@@ -162,6 +172,25 @@ impl Desk {
         if let Err(failure) = checked {
             warn!("the store's log cannot be moved into the store: {failure}");
         }
+    }
+
+    /// Does a piece of what the store needs, unless it cannot be written.
+    async fn keep_house(&mut self) {
+        if self.pause.is_some() {
+            return;
+        }
+        let Some(piece) = self.upkeep.take(Instant::now()) else { return };
+        let Some(mut writer) = self.writer.take() else { return };
+        let worked = tokio::task::spawn_blocking(move || {
+            let done = piece.work(&mut writer);
+            (writer, done)
+        });
+        let Ok((writer, done)) = worked.await else {
+            error!("the store broke inside authprobe, nothing more is recorded");
+            return;
+        };
+        self.writer = Some(writer);
+        self.upkeep.done(done, Instant::now());
     }
 
     fn wrote(&mut self, count: usize, refused: u64) {

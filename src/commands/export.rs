@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use anyhow::Context;
 use globset::{GlobBuilder, GlobMatcher};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use jiff::Timestamp;
+use storage::error::Error;
 use storage::interchange;
 use storage::locator::Locator;
 use storage::record::Record;
-use storage::sqlite::reader::Reader;
+use storage::sqlite::reader::{Reader, Totals};
 use storage::window::Window;
 
 use crate::commands::store_locator;
 use crate::exit::Exit;
 use crate::file;
+use crate::progress::{self, Unit};
 
 /// Write the records of a store as NDJSON: results by time, then changes, then gaps
 #[derive(Debug, clap::Args)]
@@ -90,20 +92,31 @@ fn export(
     output: impl Write,
     show: bool,
 ) -> anyhow::Result<u64> {
-    let progress = if show { progress() } else { ProgressBar::hidden() };
+    let bar =
+        if show { progress::bar("exporting", length(reader, window)?, Unit::Pieces) } else { ProgressBar::hidden() };
     let mut output = BufWriter::with_capacity(1 << 16, output);
-    let mut written = Ok(());
+    let (mut count, mut written) = (0, Ok(()));
     let read = reader.records(window, |record| {
+        bar.inc(1);
         if wanted(&record) {
             written = interchange::write(&record, &mut output);
-            progress.inc(1);
+            count += 1;
         }
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
-    progress.finish_and_clear();
+    bar.finish_and_clear();
     read?;
     written.and_then(|()| output.flush())?;
-    Ok(progress.position())
+    Ok(count)
+}
+
+/// How many records will be read; of a window nobody knows before they are.
+fn length(reader: &Reader, window: Option<Window>) -> Result<Option<u64>, Error> {
+    if window.is_some() {
+        return Ok(None);
+    }
+    let Totals { results, changes, gaps } = reader.counts()?;
+    Ok(Some(results + changes + gaps))
 }
 
 fn window(from: Option<Timestamp>, until: Option<Timestamp>, last: Option<Duration>) -> anyhow::Result<Option<Window>> {
@@ -127,12 +140,6 @@ fn concerns(record: &Record, target: &GlobMatcher) -> bool {
 
 fn glob(text: &str) -> Result<GlobMatcher, globset::Error> {
     Ok(GlobBuilder::new(text).literal_separator(true).build()?.compile_matcher())
-}
-
-/// Shown on a terminal only; there, indicatif draws to standard error.
-fn progress() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {human_pos} records {per_sec}");
-    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -5,13 +5,13 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressStyle};
 use storage::interchange::{self, Summary};
 use storage::locator::Locator;
 use storage::sqlite::writer::{Counts, Writer};
 
 use crate::commands::store_locator;
 use crate::exit::Exit;
+use crate::progress::{self, Unit};
 
 /// Take records (NDJSON) into a store; taking the same ones again changes nothing
 #[derive(Debug, clap::Args)]
@@ -52,10 +52,10 @@ pub(crate) fn run(args: Import) -> anyhow::Result<Exit> {
                 return Ok(Exit::Usage);
             }
         };
-        let progress = progress(length, file);
-        let summary = import(&mut writer, progress.wrap_read(input), &mut counts)
+        let bar = progress::bar(&file.display().to_string(), length, Unit::Bytes);
+        let summary = import(&mut writer, bar.wrap_read(input), &mut counts)
             .with_context(|| format!("{} was not taken in whole; importing it again does no harm", file.display()));
-        progress.finish_and_clear();
+        bar.finish_and_clear();
         let summary = summary?;
         tell_refused(file, &summary);
         total.records += summary.records;
@@ -63,17 +63,17 @@ pub(crate) fn run(args: Import) -> anyhow::Result<Exit> {
         total.refused += summary.refused;
     }
     writer.close()?;
-    let Counts { new, replaced, duplicate } = counts;
-    eprintln!("{} records taken into {locator}: {new} new, {replaced} replaced, {duplicate} duplicate", total.records);
-    if total.unknown_fields > 0 {
-        eprintln!("{} unknown fields left out", total.unknown_fields);
-    }
+    tell(&locator, &total, counts);
     Ok(if total.refused > 0 { Exit::Failed } else { Exit::Fine })
 }
 
 fn import(writer: &mut Writer, input: impl Read, counts: &mut Counts) -> anyhow::Result<Summary> {
     interchange::read(BufReader::with_capacity(1 << 16, input), |batch| {
         *counts += writer.append(&batch)?;
+        // What has arrived is sealed on the way, so that the store stays small however much comes.
+        while writer.maintain()? {
+            writer.checkpoint_if_due()?;
+        }
         writer.checkpoint_if_due()?;
         Ok(())
     })
@@ -93,16 +93,6 @@ fn source(file: &Path) -> io::Result<(Box<dyn Read>, Option<u64>)> {
     Ok((Box::new(opened), length))
 }
 
-/// Shown on a terminal only; there, indicatif draws to standard error.
-fn progress(length: Option<u64>, file: &Path) -> ProgressBar {
-    let (bar, template) = match length {
-        Some(length) => (ProgressBar::new(length), "{msg} {wide_bar} {bytes}/{total_bytes} {eta}"),
-        None => (ProgressBar::new_spinner(), "{msg} {spinner} {bytes} {bytes_per_sec}"),
-    };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    bar.with_style(style).with_message(file.display().to_string())
-}
-
 fn tell_refused(file: &Path, summary: &Summary) {
     for refused in &summary.told {
         eprintln!("{}: {refused}; skipped", file.display());
@@ -111,4 +101,15 @@ fn tell_refused(file: &Path, summary: &Summary) {
     if untold > 0 {
         eprintln!("{}: {untold} more lines skipped", file.display());
     }
+}
+
+/// The closing line.
+fn tell(locator: &Locator, total: &Summary, counts: Counts) {
+    let Counts { new, replaced, duplicate, expired } = counts;
+    let Summary { records, unknown_fields, refused, .. } = total;
+    let old = if expired > 0 { format!(", {expired} left out as older than what is kept") } else { String::new() };
+    eprintln!(
+        "{records} records taken into {locator}: {new} new, {replaced} replaced, {duplicate} duplicate{old}; \
+         lines refused: {refused}, unknown fields left out: {unknown_fields}"
+    );
 }

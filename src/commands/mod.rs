@@ -10,6 +10,7 @@ mod import;
 mod init;
 pub(crate) mod report;
 pub(crate) mod run;
+mod store;
 
 use std::path::{Path, PathBuf};
 
@@ -64,6 +65,7 @@ enum Command {
     Changes(changes::Changes),
     Import(import::Import),
     Export(export::Export),
+    Store(store::Store),
     Config(config::ConfigCommand),
     Completions(completions::Completions),
 }
@@ -85,6 +87,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Changes(args) => changes::run(args),
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),
+        Command::Store(args) => store::run(args),
         Command::Config(args) => config::run(args),
         Command::Completions(args) => completions::run(args),
     }

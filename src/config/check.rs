@@ -3,6 +3,7 @@
 pub(super) mod judging;
 pub(super) mod kinds;
 pub(super) mod later;
+pub(super) mod retention;
 pub(super) mod target;
 
 use url::Url;

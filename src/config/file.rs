@@ -9,7 +9,7 @@ use reports::settings::{Correction, Slo};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::later::{Changes, Receiver, Retention, ScheduledReport};
+use crate::config::later::{Changes, Receiver, ScheduledReport};
 
 /// The configuration of authprobe.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -25,8 +25,9 @@ pub(crate) struct File {
     /// Name of this prober in every result, for a fleet of several.
     #[serde(default = "agent")]
     pub(super) agent: String,
-    /// How long records are kept.
-    pub(super) retention: Option<Retention>,
+    /// How long records are kept; everything for ever where absent.
+    #[serde(default)]
+    pub(super) retention: Keep,
     /// The APIs under probe.
     #[serde(default)]
     pub(super) targets: Vec<Section>,
@@ -44,6 +45,27 @@ pub(crate) struct File {
     /// Who is told of failures.
     #[serde(default)]
     pub(super) alerts: Vec<Receiver>,
+}
+
+/// How long records are kept. Changes and gaps are few and stay.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Retention")]
+pub(super) struct Keep {
+    /// How long single results are kept, from 1d to 100y.
+    #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<String>", example = &"90d")]
+    pub(super) results: Option<Duration>,
+    /// How long their sums are kept, at least as long as the results.
+    #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<String>", example = &"2y")]
+    pub(super) rollups: Option<Duration>,
+    /// Size of the store from which on the oldest results go first, at least 16MiB.
+    #[schemars(with = "Option<Size>", example = &"10GiB")]
+    pub(super) max_size: Option<ByteSize>,
+    /// Age from which on durations of results keep ten significant bits (an error of 0.1 % at most), at least 1d.
+    #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<String>", example = &"30d")]
+    pub(super) round_after: Option<Duration>,
 }
 
 /// An API under probe.

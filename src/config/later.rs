@@ -4,29 +4,9 @@
 
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use probes::credential::{Source, Text};
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-use crate::config::file::Size;
-
-/// How long records are kept.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Retention {
-    /// How long single results are kept.
-    #[serde(default, with = "humantime_serde")]
-    #[schemars(with = "Option<String>", example = &"90d")]
-    pub(super) results: Option<Duration>,
-    /// How long hourly sums are kept.
-    #[serde(default, with = "humantime_serde")]
-    #[schemars(with = "Option<String>", example = &"2y")]
-    pub(super) rollups: Option<Duration>,
-    /// Size at which the oldest results go first.
-    #[schemars(with = "Option<Size>")]
-    pub(super) max_size: Option<ByteSize>,
-}
 
 /// Where changes are looked for.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -118,7 +118,7 @@ async fn what_is_no_interchange_is_refused_line_by_line() -> Result<()> {
     for number in [2, 3, 4, 5, 7] {
         ensure!(told.contains(&format!("line {number}")), "line {number} is not told: {told}");
     }
-    ensure!(told.contains("1 new") && told.contains("1 unknown field"), "{told}");
+    ensure!(told.contains("1 new") && told.contains("lines refused: 5, unknown fields left out: 1"), "{told}");
     ensure!(!told.contains("hunter2"), "what a line holds is not repeated: {told}");
     let listed = authprobe(dir.path(), &["changes", "list", "--json"]).await?.with(0);
     ensure!(listed.lines().count() == 1 && listed.contains("c-1"), "{listed}");

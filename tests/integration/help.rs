@@ -22,6 +22,11 @@ async fn every_command_explains_itself_with_examples() -> Result<()> {
         &["changes", "list"],
         &["import"],
         &["export"],
+        &["store"],
+        &["store", "stats"],
+        &["store", "check"],
+        &["store", "compact"],
+        &["store", "backup"],
         &["config"],
         &["completions"],
     ] {

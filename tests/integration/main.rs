@@ -10,3 +10,4 @@ mod help;
 mod interchange;
 mod real_servers;
 mod servers;
+mod store_command;

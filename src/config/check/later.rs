@@ -7,7 +7,7 @@ use reports::link::Link;
 
 use crate::config::check::web_address;
 use crate::config::file::File;
-use crate::config::later::{Changes, KeySet, Receiver, Retention, ScheduledReport};
+use crate::config::later::{Changes, KeySet, Receiver, ScheduledReport};
 use crate::config::mistake::{Findings, Mistake};
 use crate::config::schedule;
 use crate::config::secrets;
@@ -17,7 +17,7 @@ const UNUSED: &str = "accepted, but not used by this version";
 
 /// Checks every part of the file that no engine reads yet.
 pub(in crate::config) fn check(file: &File, root: &Spot<'_>, findings: &mut Findings) {
-    let unused = ["listen", "retention", "changes", "reports", "alerts"].map(|key| root.key(key));
+    let unused = ["listen", "changes", "reports", "alerts"].map(|key| root.key(key));
     findings.warnings.extend(unused.iter().filter(|spot| spot.given()).map(|spot| spot.mistake(UNUSED)));
 
     let mistakes = &mut findings.mistakes;
@@ -27,17 +27,6 @@ pub(in crate::config) fn check(file: &File, root: &Spot<'_>, findings: &mut Find
         }
     }
     listen(&file.listen, &root.key("listen"), mistakes);
-    if let Some(Retention { results, rollups, max_size }) = &file.retention {
-        let zero = [
-            ("results", results.is_some_and(|length| length.is_zero())),
-            ("rollups", rollups.is_some_and(|length| length.is_zero())),
-            ("max_size", max_size.is_some_and(|size| size.as_u64() == 0)),
-        ];
-        let spot = root.key("retention");
-        let keys = zero.into_iter().filter(|(_, zero)| *zero).map(|(key, _)| spot.key(key));
-        mistakes
-            .extend(keys.map(|spot| spot.mistake("nothing would be kept: give more than zero, or leave the key out")));
-    }
     if let Some(settings) = &file.changes {
         changes(settings, &root.key("changes"), mistakes);
     }

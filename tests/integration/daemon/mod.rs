@@ -2,6 +2,7 @@
 
 mod ends;
 mod others;
+mod retention;
 mod schedule;
 mod secrets;
 mod store_trouble;

@@ -91,7 +91,9 @@ fn measure(connection: &Connection, totals: Totals) -> Result<Stats, Trouble> {
         totals,
         series: count("SELECT count(*) FROM series")?,
         hot: 0,
-        late: count("SELECT count(*) FROM late")?,
+        late: count(
+            "SELECT count(*) FROM late JOIN series ON series.id = late.series WHERE fresh AND time_ms <= sealed_ms",
+        )?,
         blocks: count("SELECT (SELECT count(*) FROM block0) + (SELECT count(*) FROM block1)")?,
         sealed: count("SELECT (SELECT coalesce(sum(n), 0) FROM block0) + (SELECT coalesce(sum(n), 0) FROM block1)")?,
         first: None,
