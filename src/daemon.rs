@@ -25,6 +25,7 @@ use crate::schedule::calendar::{Calendar, Entry};
 use crate::schedule::grid::Grid;
 use crate::schedule::lateness::Lateness;
 use crate::schedule::timer::{Due, Slot, Timer, grace};
+use crate::store_lock::StoreLock;
 
 /// Runs that one host and port has to bear at once; further ones wait, and are skipped when the wait is too long.
 const PER_HOST: usize = 32;
@@ -52,7 +53,7 @@ struct Daemon {
 /// Runs until `stop`. `further` brings records of other sources into the same store.
 ///
 /// # Errors
-/// When the store cannot be opened, or a part cannot be started.
+/// When the store cannot be opened or another daemon has it, or a part cannot be started.
 pub(crate) async fn run(
     config: Config,
     store: &Locator,
@@ -61,6 +62,8 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let Config { agent, targets, .. } = config;
     let Locator::Sqlite(path) = store;
+    // Held until everything is written; before anything of the store is touched, since the other may be an older version.
+    let _lock = StoreLock::take(path)?;
     let blind = blind_since(path);
     let writer = Writer::open(path)?;
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;

@@ -15,6 +15,7 @@ mod prober;
 mod recorder;
 mod schedule;
 mod source;
+mod store_lock;
 mod transports;
 
 use std::process::ExitCode;

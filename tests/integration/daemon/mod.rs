@@ -4,4 +4,5 @@ mod ends;
 mod others;
 mod schedule;
 mod secrets;
+mod store_lock;
 mod store_trouble;
