@@ -19,12 +19,14 @@ use tracing::{debug, info, warn};
 use crate::config::schedule::Schedule;
 use crate::config::{Config, TargetConfig};
 use crate::credentials::Keeper;
+use crate::overlap::Overlap;
 use crate::prober::{Prober, Shared};
 use crate::recorder::Recorder;
 use crate::schedule::calendar::{Calendar, Entry};
+use crate::schedule::clock::Step;
 use crate::schedule::grid::Grid;
 use crate::schedule::lateness::Lateness;
-use crate::schedule::timer::{Due, Slot, Timer, grace};
+use crate::schedule::timer::{Due, Lost, Slot, Timer, grace};
 use crate::store_lock::StoreLock;
 
 /// Runs that one host and port has to bear at once; further ones wait, and are skipped when the wait is too long.
@@ -48,6 +50,7 @@ struct Daemon {
     runs: TaskTracker,
     give_up: CancellationToken,
     lateness: Arc<Mutex<Lateness>>,
+    calendar: Option<Calendar>,
 }
 
 /// Runs until `stop`. `further` brings records of other sources into the same store.
@@ -67,9 +70,9 @@ pub(crate) async fn run(
     let blind = blind_since(path);
     let writer = Writer::open(path)?;
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
-    let (records, recorder) = Recorder::start(writer);
+    let (records, recorder) = Recorder::start(writer, Overlap::new(path, blind));
     let shared = Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: agent.into() };
-    let daemon = Daemon::new(&targets, &shared, records);
+    let mut daemon = Daemon::new(&targets, &shared, records);
     daemon.probers.iter().for_each(|prober| prober.prepare());
     // The schedule begins when everything is ready: no slot has passed by then.
     let started = Timestamp::now();
@@ -78,7 +81,7 @@ pub(crate) async fn run(
         let _ = daemon.records.send(Record::Gap(gap)).await;
     }
     let (planner, planned) = mpsc::channel(PLANNED);
-    let calendar = match calendar_entries(&targets, started) {
+    daemon.calendar = match calendar_entries(&targets, started) {
         entries if entries.is_empty() => None,
         entries => Some(Calendar::start(entries, planner.clone()).await?),
     };
@@ -88,7 +91,7 @@ pub(crate) async fn run(
     daemon.timer(&targets, started).drive(planned, stop, |due| daemon.take(due)).await;
 
     info!("stopping");
-    if let Some(calendar) = calendar {
+    if let Some(calendar) = daemon.calendar.take() {
         calendar.stop().await;
     }
     daemon.finish_runs().await;
@@ -120,6 +123,7 @@ impl Daemon {
             runs: TaskTracker::new(),
             give_up: CancellationToken::new(),
             lateness: Arc::default(),
+            calendar: None,
         }
     }
 
@@ -139,7 +143,8 @@ impl Daemon {
         match due {
             Due::Now(slot) => self.start(slot),
             Due::Late(slot) => self.skip(slot, "authprobe came too late for this slot".into()),
-            Due::Lost { target, from, until } => self.lost(target, from, until),
+            Due::Lost(lost) => self.lost(lost),
+            Due::Step(step) => self.stepped(step),
         }
     }
 
@@ -187,12 +192,22 @@ impl Daemon {
         self.send(prober.skipped(slot.planned, Some(slot.every()), &why));
     }
 
-    fn lost(&self, target: usize, from: Timestamp, until: Timestamp) {
+    fn lost(&self, Lost { target, from, until }: Lost) {
         let Some(prober) = self.probers.get(target) else { return };
         let name = &prober.target.name;
-        warn!(target.name = %name, "target `{name}` lost every slot from {from} until {until}: authprobe stood still");
-        let why = format!("authprobe stood still; target {name} lost every slot");
+        let why = "authprobe stood still, or the clock was set";
+        warn!(target.name = %name, "target `{name}` lost every slot from {from} until {until}: {why}");
+        let why = format!("{why}; target {name} lost every slot");
         self.send(vec![Record::Gap(Gap { feed: "prober".into(), from, until, why })]);
+    }
+
+    fn stepped(&self, step: Step) {
+        warn!("{step}: from {} until {}", step.from, step.until);
+        if let Some(calendar) = self.calendar.as_ref().filter(|_| step.is_back()) {
+            calendar.set_back();
+        }
+        let Step { from, until, .. } = step;
+        self.send(vec![Record::Gap(Gap { feed: "prober".into(), from, until, why: step.to_string() })]);
     }
 
     fn send(&self, all: Vec<Record>) {

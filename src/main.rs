@@ -11,6 +11,7 @@ mod file;
 mod fingerprint_key;
 mod logging;
 mod output;
+mod overlap;
 mod prober;
 mod recorder;
 mod schedule;

@@ -1,5 +1,6 @@
 //! The one task that writes: takes records from the one channel, in groups, and keeps them while the store cannot.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,6 +11,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{error, info, warn};
+
+use crate::overlap::Overlap;
 
 /// Records that may wait in the channel; beyond that, runs wait with handing theirs over.
 const CHANNEL: usize = 16_384;
@@ -45,9 +48,9 @@ pub(crate) struct Written {
 
 impl Recorder {
     /// Starts to write what the returned sender is given; it ends when the last sender is gone.
-    pub(crate) fn start(writer: Writer) -> (mpsc::Sender<Record>, Self) {
+    pub(crate) fn start(writer: Writer, overlap: Overlap) -> (mpsc::Sender<Record>, Self) {
         let (sender, receiver) = mpsc::channel(CHANNEL);
-        (sender, Self { task: tokio::spawn(Desk::new(writer).work(receiver)) })
+        (sender, Self { task: tokio::spawn(Desk::new(writer, overlap).work(receiver)) })
     }
 
     /// Waits until everything is written.
@@ -62,6 +65,7 @@ impl Recorder {
 /// The recorder's state: the writer, and what is not in the store yet.
 struct Desk {
     writer: Option<Writer>,
+    overlap: Arc<Mutex<Overlap>>,
     waiting: Vec<Record>,
     dropped: Option<Dropped>,
     written: Written,
@@ -76,9 +80,10 @@ struct Dropped {
 }
 
 impl Desk {
-    fn new(writer: Writer) -> Self {
+    fn new(writer: Writer, overlap: Overlap) -> Self {
         Self {
             writer: Some(writer),
+            overlap: Arc::new(Mutex::new(overlap)),
             waiting: Vec::new(),
             dropped: None,
             written: Written::default(),
@@ -143,10 +148,15 @@ impl Desk {
         if self.waiting.is_empty() {
             return;
         }
-        let batch = std::mem::take(&mut self.waiting);
+        let mut batch = std::mem::take(&mut self.waiting);
+        let overlap = Arc::clone(&self.overlap);
         let Some(mut writer) = self.writer.take() else { return };
         let worked = tokio::task::spawn_blocking(move || {
-            let appended = append(&mut writer, &batch);
+            let mut overlap = overlap.lock().unwrap_or_else(PoisonError::into_inner);
+            let appended = overlap.part(&mut batch).and_then(|()| append(&mut writer, &batch));
+            if appended.is_ok() {
+                overlap.learn(&batch);
+            }
             let checked = if appended.is_ok() { writer.checkpoint_if_due().map(|_| ()) } else { Ok(()) };
             (writer, batch, appended, checked)
         });

@@ -1,5 +1,6 @@
 //! `authprobe run` as a daemon: how it ends, what it survives, when it probes.
 
+mod clock;
 mod ends;
 mod others;
 mod schedule;
