@@ -21,7 +21,7 @@ use crate::config::{Config, TargetConfig};
 use crate::credentials::Keeper;
 use crate::overlap::Overlap;
 use crate::prober::{Prober, Shared};
-use crate::recorder::Recorder;
+use crate::recorder::{self, Recorder};
 use crate::schedule::calendar::{Calendar, Entry};
 use crate::schedule::clock::Step;
 use crate::schedule::grid::Grid;
@@ -70,7 +70,7 @@ pub(crate) async fn run(
     let blind = blind_since(path);
     let writer = Writer::open(path)?;
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
-    let (records, recorder) = Recorder::start(writer, Overlap::new(path, blind));
+    let (records, recorder) = Recorder::start(writer, Overlap::new(path, blind), recorder::KEPT);
     let shared = Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: agent.into() };
     let mut daemon = Daemon::new(&targets, &shared, records);
     daemon.probers.iter().for_each(|prober| prober.prepare());
@@ -100,7 +100,7 @@ pub(crate) async fn run(
     }
     let lateness = Arc::clone(&daemon.lateness);
     drop(daemon);
-    let written = recorder.finish().await;
+    let written = recorder.finish().await?;
     let lateness = lateness.lock().unwrap_or_else(PoisonError::into_inner).clone();
     info!("stopped: {lateness}; {} records kept, {} lost", written.kept, written.lost);
     anyhow::ensure!(written.lost == 0, "{} records could not be written to {store}", written.lost);
