@@ -139,8 +139,9 @@ impl Entry {
         Change {
             id,
             time: written,
-            time_lo: written.is_none().then_some(since),
-            time_hi: written.is_none().then_some(now),
+            // The clock may have been set back in between.
+            time_lo: written.is_none().then_some(since.min(now)),
+            time_hi: written.is_none().then_some(since.max(now)),
             kind: ChangeKind::Secret,
             object: object(source),
             data_changed: Some(Known::Yes),
@@ -195,6 +196,8 @@ mod tests {
     use std::fs::File;
     use std::path::PathBuf;
     use std::time::SystemTime;
+
+    use storage::record::Record;
 
     use super::*;
 
@@ -262,6 +265,20 @@ mod tests {
             (told[0].time_lo, told[0].time_hi),
             (Timestamp::from_second(1000).ok(), Timestamp::from_second(1010).ok())
         );
+    }
+
+    #[test]
+    fn a_rotation_around_a_step_of_the_clock_back_is_told_as_an_interval_that_can_be_kept() {
+        let secret = Secret::new();
+        secret.write("first-value", 100);
+        secret.rotations(1000);
+        secret.write("second-value", 405);
+        let told = secret.rotations(410);
+        assert_eq!(
+            (told[0].time_lo, told[0].time_hi),
+            (Timestamp::from_second(410).ok(), Timestamp::from_second(1000).ok())
+        );
+        storage::check::check(&Record::Change(told[0].clone())).expect("kept");
     }
 
     #[test]

@@ -9,8 +9,9 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use storage::locator::Locator;
 use storage::record::{Gap, Record};
+use storage::sqlite::checkpointer::{Checkpointer, Notice};
 use storage::sqlite::reader::Reader;
-use storage::sqlite::writer::Writer;
+use storage::sqlite::writer::{Checkpoint, Writer};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,12 +20,15 @@ use tracing::{debug, info, warn};
 use crate::config::schedule::Schedule;
 use crate::config::{Config, TargetConfig};
 use crate::credentials::Keeper;
+use crate::overlap::Overlap;
 use crate::prober::{Prober, Shared};
-use crate::recorder::Recorder;
+use crate::recorder::{self, Recorder};
 use crate::schedule::calendar::{Calendar, Entry};
+use crate::schedule::clock::Step;
 use crate::schedule::grid::Grid;
 use crate::schedule::lateness::Lateness;
-use crate::schedule::timer::{Due, Slot, Timer, grace};
+use crate::schedule::timer::{Due, Lost, Slot, Timer, grace};
+use crate::store_lock::StoreLock;
 
 /// Runs that one host and port has to bear at once; further ones wait, and are skipped when the wait is too long.
 const PER_HOST: usize = 32;
@@ -47,12 +51,13 @@ struct Daemon {
     runs: TaskTracker,
     give_up: CancellationToken,
     lateness: Arc<Mutex<Lateness>>,
+    calendar: Option<Calendar>,
 }
 
 /// Runs until `stop`. `further` brings records of other sources into the same store.
 ///
 /// # Errors
-/// When the store cannot be opened, or a part cannot be started.
+/// When the store cannot be opened or another daemon has it, or a part cannot be started.
 pub(crate) async fn run(
     config: Config,
     store: &Locator,
@@ -61,12 +66,15 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let Config { agent, targets, retention, .. } = config;
     let Locator::Sqlite(path) = store;
+    // Held until everything is written; before anything of the store is touched, since the other may be an older version.
+    let _lock = StoreLock::take(path)?;
     let blind = blind_since(path);
     let writer = Writer::open(path)?;
+    let checkpointer = Checkpointer::start(path, tell)?;
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
-    let (records, recorder) = Recorder::start(writer, retention);
+    let (records, recorder) = Recorder::start(writer, retention, Overlap::new(path, blind), recorder::KEPT);
     let shared = Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: agent.into() };
-    let daemon = Daemon::new(&targets, &shared, records);
+    let mut daemon = Daemon::new(&targets, &shared, records);
     daemon.probers.iter().for_each(|prober| prober.prepare());
     // The schedule begins when everything is ready: no slot has passed by then.
     let started = Timestamp::now();
@@ -75,7 +83,7 @@ pub(crate) async fn run(
         let _ = daemon.records.send(Record::Gap(gap)).await;
     }
     let (planner, planned) = mpsc::channel(PLANNED);
-    let calendar = match calendar_entries(&targets, started) {
+    daemon.calendar = match calendar_entries(&targets, started) {
         entries if entries.is_empty() => None,
         entries => Some(Calendar::start(entries, planner.clone()).await?),
     };
@@ -85,7 +93,7 @@ pub(crate) async fn run(
     daemon.timer(&targets, started).drive(planned, stop, |due| daemon.take(due)).await;
 
     info!("stopping");
-    if let Some(calendar) = calendar {
+    if let Some(calendar) = daemon.calendar.take() {
         calendar.stop().await;
     }
     daemon.finish_runs().await;
@@ -94,7 +102,8 @@ pub(crate) async fn run(
     }
     let lateness = Arc::clone(&daemon.lateness);
     drop(daemon);
-    let written = recorder.finish().await;
+    let written = recorder.finish().await?;
+    drop(checkpointer);
     let lateness = lateness.lock().unwrap_or_else(PoisonError::into_inner).clone();
     info!("stopped: {lateness}; {} records kept, {} lost", written.kept, written.lost);
     anyhow::ensure!(written.lost == 0, "{} records could not be written to {store}", written.lost);
@@ -117,6 +126,7 @@ impl Daemon {
             runs: TaskTracker::new(),
             give_up: CancellationToken::new(),
             lateness: Arc::default(),
+            calendar: None,
         }
     }
 
@@ -136,7 +146,8 @@ impl Daemon {
         match due {
             Due::Now(slot) => self.start(slot),
             Due::Late(slot) => self.skip(slot, "authprobe came too late for this slot".into()),
-            Due::Lost { target, from, until } => self.lost(target, from, until),
+            Due::Lost(lost) => self.lost(lost),
+            Due::Step(step) => self.stepped(step),
         }
     }
 
@@ -184,12 +195,22 @@ impl Daemon {
         self.send(prober.skipped(slot.planned, Some(slot.every()), &why));
     }
 
-    fn lost(&self, target: usize, from: Timestamp, until: Timestamp) {
+    fn lost(&self, Lost { target, from, until }: Lost) {
         let Some(prober) = self.probers.get(target) else { return };
         let name = &prober.target.name;
-        warn!(target.name = %name, "target `{name}` lost every slot from {from} until {until}: authprobe stood still");
-        let why = format!("authprobe stood still; target {name} lost every slot");
+        let why = "authprobe stood still, or the clock was set";
+        warn!(target.name = %name, "target `{name}` lost every slot from {from} until {until}: {why}");
+        let why = format!("{why}; target {name} lost every slot");
         self.send(vec![Record::Gap(Gap { feed: "prober".into(), from, until, why })]);
+    }
+
+    fn stepped(&self, step: Step) {
+        warn!("{step}: from {} until {}", step.from, step.until);
+        if let Some(calendar) = self.calendar.as_ref().filter(|_| step.is_back()) {
+            calendar.set_back();
+        }
+        let Step { from, until, .. } = step;
+        self.send(vec![Record::Gap(Gap { feed: "prober".into(), from, until, why: step.to_string() })]);
     }
 
     fn send(&self, all: Vec<Record>) {
@@ -242,6 +263,16 @@ fn gap(from: Timestamp, until: Timestamp) -> Option<Gap> {
     const WORTH_TELLING: SignedDuration = SignedDuration::from_secs(1);
     let gap = Gap { feed: "prober".into(), from, until, why: "authprobe was not running".into() };
     (until.duration_since(from) > WORTH_TELLING).then_some(gap)
+}
+
+/// Tells what the checkpoints of the store have to say.
+fn tell(notice: Notice) {
+    match notice {
+        Notice::Failed(failure) => warn!("the store's log cannot be moved into the store: {failure}"),
+        Notice::Long(Checkpoint { pages, .. }) => {
+            warn!("the store's log has {pages} pages: a program that reads the store keeps it from being emptied");
+        }
+    }
 }
 
 async fn relay(mut from: mpsc::Receiver<Record>, to: mpsc::Sender<Record>) {

@@ -11,11 +11,13 @@ mod file;
 mod fingerprint_key;
 mod logging;
 mod output;
+mod overlap;
 mod prober;
 mod progress;
 mod recorder;
 mod schedule;
 mod source;
+mod store_lock;
 mod transports;
 mod upkeep;
 

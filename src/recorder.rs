@@ -1,8 +1,10 @@
 //! The one task that writes: takes records from the one channel, in groups, and keeps them while the store cannot.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use anyhow::Context;
+use jiff::{SignedDuration, Timestamp};
 use storage::error::Error;
 use storage::record::{Gap, Record};
 use storage::sqlite::retention::Retention;
@@ -12,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{error, info, warn};
 
+use crate::overlap::Overlap;
 use crate::upkeep::Upkeep;
 
 /// Records that may wait in the channel; beyond that, runs wait with handing theirs over.
@@ -24,7 +27,7 @@ const GROUP: usize = 256;
 const AGE: Duration = Duration::from_millis(200);
 
 /// Records that are kept in memory while the store cannot be written; beyond that the newest are dropped, and told.
-const KEPT: usize = 100_000;
+pub(crate) const KEPT: usize = 100_000;
 
 /// Pauses between attempts at a store that cannot be written.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -48,18 +51,23 @@ pub(crate) struct Written {
 
 impl Recorder {
     /// Starts to write what the returned sender is given, and to drop what `retention` does not keep; it ends when the
-    /// last sender is gone.
-    pub(crate) fn start(writer: Writer, retention: Retention) -> (mpsc::Sender<Record>, Self) {
+    /// last sender is gone. While the store cannot be written it keeps so many records.
+    pub(crate) fn start(
+        writer: Writer,
+        retention: Retention,
+        overlap: Overlap,
+        kept: usize,
+    ) -> (mpsc::Sender<Record>, Self) {
         let (sender, receiver) = mpsc::channel(CHANNEL);
-        (sender, Self { task: tokio::spawn(Desk::new(writer, retention).work(receiver)) })
+        (sender, Self { task: tokio::spawn(Desk::new(writer, retention, overlap, kept).work(receiver)) })
     }
 
-    /// Waits until everything is written.
-    pub(crate) async fn finish(self) -> Written {
-        self.task.await.unwrap_or_else(|broken| {
-            error!("the recorder broke: {broken}");
-            Written::default()
-        })
+    /// Waits until everything is written, or has been tried often enough.
+    ///
+    /// # Errors
+    /// When the recorder broke, and nobody can say what became of the records.
+    pub(crate) async fn finish(self) -> anyhow::Result<Written> {
+        self.task.await.context("the recorder broke")
     }
 }
 
@@ -67,25 +75,31 @@ impl Recorder {
 struct Desk {
     writer: Option<Writer>,
     upkeep: Upkeep,
+    overlap: Arc<Mutex<Overlap>>,
     waiting: Vec<Record>,
+    /// How many may wait.
+    most: usize,
     dropped: Option<Dropped>,
     written: Written,
     pause: Option<Duration>,
     again: Instant,
 }
 
-/// Records that had to be dropped, until a gap can say so.
+/// Records that had to be dropped, until a gap can say so, and the stretch of their moments.
 struct Dropped {
     count: u64,
     from: Timestamp,
+    until: Timestamp,
 }
 
 impl Desk {
-    fn new(writer: Writer, retention: Retention) -> Self {
+    fn new(writer: Writer, retention: Retention, overlap: Overlap, most: usize) -> Self {
         Self {
             writer: Some(writer),
             upkeep: Upkeep::new(retention, Instant::now()),
+            overlap: Arc::new(Mutex::new(overlap)),
             waiting: Vec::new(),
+            most,
             dropped: None,
             written: Written::default(),
             pause: None,
@@ -103,6 +117,11 @@ impl Desk {
             if open {
                 self.keep_house().await;
             }
+        }
+        if self.pause.is_some() {
+            // Whoever waits for the end waits for seconds, not for minutes.
+            self.pause = Some(PAUSES.0);
+            self.again = Instant::now();
         }
         let mut tries = 0;
         while !self.waiting.is_empty() && tries < LAST_TRIES {
@@ -136,13 +155,16 @@ impl Desk {
     }
 
     fn take(&mut self, record: Record) {
-        if self.waiting.len() >= KEPT {
+        if self.waiting.len() >= self.most {
             // The newest is let go: what is kept stays without holes, and the gap has one place.
+            let (from, until) = stretch(&record);
             let dropped = self.dropped.get_or_insert_with(|| {
-                error!("{KEPT} records wait for the store, further ones are dropped");
-                Dropped { count: 0, from: Timestamp::now() }
+                error!("{} records wait for the store, further ones are dropped", self.most);
+                Dropped { count: 0, from, until }
             });
             dropped.count += 1;
+            dropped.from = dropped.from.min(from);
+            dropped.until = dropped.until.max(until);
             self.written.lost += 1;
             return;
         }
@@ -153,24 +175,30 @@ impl Desk {
         if self.waiting.is_empty() {
             return;
         }
-        let batch = std::mem::take(&mut self.waiting);
-        let Some(mut writer) = self.writer.take() else { return };
+        let mut batch = std::mem::take(&mut self.waiting);
+        let overlap = Arc::clone(&self.overlap);
+        let Some(mut writer) = self.writer.take() else {
+            self.waiting = batch;
+            return;
+        };
+        let count = batch.len();
         let worked = tokio::task::spawn_blocking(move || {
-            let appended = append(&mut writer, &batch);
-            let checked = if appended.is_ok() { writer.checkpoint_if_due().map(|_| ()) } else { Ok(()) };
-            (writer, batch, appended, checked)
+            let mut overlap = overlap.lock().unwrap_or_else(PoisonError::into_inner);
+            let appended = overlap.part(&mut batch).and_then(|()| append(&mut writer, &batch));
+            if appended.is_ok() {
+                overlap.learn(&batch);
+            }
+            (writer, batch, appended)
         });
-        let Ok((writer, batch, appended, checked)) = worked.await else {
+        let Ok((writer, batch, appended)) = worked.await else {
             error!("the store broke inside authprobe, nothing more is recorded");
+            self.written.lost += count as u64;
             return;
         };
         self.writer = Some(writer);
         match appended {
-            Ok(refused) => self.wrote(batch.len(), refused),
+            Ok(refused) => self.wrote(count, refused),
             Err(failure) => self.failed(batch, &failure),
-        }
-        if let Err(failure) = checked {
-            warn!("the store's log cannot be moved into the store: {failure}");
         }
     }
 
@@ -199,9 +227,9 @@ impl Desk {
         }
         self.written.kept += count as u64 - refused;
         self.written.lost += refused;
-        if let Some(Dropped { count, from }) = self.dropped.take() {
+        if let Some(Dropped { count, from, until }) = self.dropped.take() {
             let why = format!("{count} records dropped, the store could not be written");
-            self.waiting.push(Record::Gap(Gap { feed: "prober".into(), from, until: Timestamp::now(), why }));
+            self.waiting.push(Record::Gap(Gap { feed: "prober".into(), from, until, why }));
         }
     }
 
@@ -251,3 +279,19 @@ fn append(writer: &mut Writer, batch: &[Record]) -> Result<u64, Error> {
         Err(other) => Err(other),
     }
 }
+
+/// From the moment that a record tells of to the first one after it.
+fn stretch(record: &Record) -> (Timestamp, Timestamp) {
+    const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
+    let (from, last) = match record {
+        Record::Result(result) => (Some(result.time), Some(result.time)),
+        Record::Change(change) => (change.lo(), change.hi()),
+        Record::Gap(gap) => (Some(gap.from), Some(gap.until)),
+    };
+    // Only a change that the store would refuse has no moment.
+    let from = from.unwrap_or_else(Timestamp::now);
+    (from, last.unwrap_or(from).checked_add(MILLISECOND).unwrap_or(Timestamp::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,8 @@ need etcd etcd-server
 need /etc/ssl/certs/ca-certificates.crt ca-certificates
 need cc gcc
 need /usr/include/stdio.h libc6-dev
+# A clock that a test can set.
+need faketime faketime
 # Helps the scripts to read JSON.
 need python3 python3
 if [ "${1:-}" = benches ]; then

@@ -1,4 +1,5 @@
-//! The one timer: sleeps until the next slot is due and hands out every slot, in time, late, or lost.
+//! The one timer: sleeps until the next slot is due and hands out every slot, in time, late, or lost, and goes on when
+//! the wall clock is set.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,13 +9,14 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::schedule::clock::{Look, Step};
 use crate::schedule::grid::Grid;
 
-/// The longest sleep: after it the wall clock is read again, so that a step of the clock does no lasting harm.
+/// The longest sleep: after it the clocks are read again, so that a step of the wall clock does no lasting harm.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// Slots of one target that are handed out one by one after a stall; more are told as one stretch.
-const CATCH_UP: usize = 10;
+pub(super) const CATCH_UP: usize = 10;
 
 /// A planned start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,22 +45,37 @@ pub(crate) fn grace(every: Duration) -> Duration {
     (every / 2).clamp(Duration::from_millis(100), Duration::from_secs(10))
 }
 
-/// What the timer has to say of a slot.
+/// Every slot of a target in a half-open stretch came too late, and there are many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// Which target.
+    pub(crate) target: usize,
+    /// The first lost slot.
+    pub(crate) from: Timestamp,
+    /// The first slot that is not lost.
+    pub(crate) until: Timestamp,
+}
+
+/// What a planner of slots hands to the timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Planned {
+    /// A slot a little ahead, or one that is late.
+    Slot(Slot),
+    /// Slots that are too many to be told one by one.
+    Lost(Lost),
+}
+
+/// What the timer has to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
     /// Start now.
     Now(Slot),
     /// It came too late to be started.
     Late(Slot),
-    /// Every slot of this target in the half-open stretch came too late, and there are many.
-    Lost {
-        /// Which target.
-        target: usize,
-        /// The first lost slot.
-        from: Timestamp,
-        /// The first slot that is not lost.
-        until: Timestamp,
-    },
+    /// Many came too late.
+    Lost(Lost),
+    /// The wall clock was set. Slots that come again after a step back are handed out again.
+    Step(Step),
 }
 
 /// The grids of the targets that have one, by the target's number, and the slots that come next.
@@ -71,33 +88,55 @@ impl Timer {
     /// A timer for targets with an interval; `None` for those whose slots a calendar plans.
     pub(crate) fn new(grids: impl Iterator<Item = Option<Grid>>, now: Timestamp) -> Self {
         let grids: Vec<_> = grids.collect();
-        let mut heap = BinaryHeap::with_capacity(grids.len());
-        for (target, grid) in grids.iter().enumerate() {
+        let heap = BinaryHeap::with_capacity(grids.len());
+        let mut timer = Self { grids, heap };
+        timer.plan(now);
+        timer
+    }
+
+    /// Plans the first slot of each grid.
+    fn plan(&mut self, now: Timestamp) {
+        for (target, grid) in self.grids.iter().enumerate() {
             if let Some(grid) = grid {
                 let planned = grid.after(now);
-                heap.push(Reverse(Slot { planned, target, next: grid.after(planned) }));
+                self.heap.push(Reverse(Slot { planned, target, next: grid.after(planned) }));
             }
         }
-        Self { grids, heap }
+    }
+
+    /// Plans the grids anew after the clock was set back, for their slots would lie ahead by as much. The slots of
+    /// calendars stay: their moments come once more, and their planner does the same.
+    fn set_back(&mut self, now: Timestamp) {
+        let grids = &self.grids;
+        self.heap.retain(|Reverse(slot)| grids.get(slot.target).is_none_or(Option::is_none));
+        self.plan(now);
     }
 
     /// Hands out slots until it is cancelled. `planner` brings the slots of calendars.
     pub(crate) async fn drive(
         mut self,
-        mut planner: mpsc::Receiver<Slot>,
+        mut planner: mpsc::Receiver<Planned>,
         cancel: CancellationToken,
         mut hand: impl FnMut(Due),
     ) {
         let mut planning = true;
+        let mut last = Look::now();
         loop {
-            for due in self.due(Timestamp::now()) {
-                hand(due);
+            let look = Look::now();
+            if let Some(step) = look.step_since(&last) {
+                if step.is_back() {
+                    self.set_back(look.wall);
+                }
+                hand(Due::Step(step));
             }
+            last = look;
+            self.due(look.wall).into_iter().for_each(&mut hand);
             let sleep = tokio::time::sleep(self.pause(Timestamp::now()));
             tokio::select! {
                 () = cancel.cancelled() => return,
                 planned = planner.recv(), if planning => match planned {
-                    Some(slot) => self.heap.push(Reverse(slot)),
+                    Some(Planned::Slot(slot)) => self.heap.push(Reverse(slot)),
+                    Some(Planned::Lost(lost)) => hand(Due::Lost(lost)),
                     None => planning = false,
                 },
                 () = sleep => (),
@@ -114,7 +153,10 @@ impl Timer {
     fn due(&mut self, now: Timestamp) -> Vec<Due> {
         let mut all = Vec::new();
         while let Some(Reverse(slot)) = self.heap.peek().copied().filter(|Reverse(slot)| slot.planned <= now) {
-            self.heap.pop();
+            // A slot that was planned again, since the clock was set back, is still one slot.
+            while self.heap.peek() == Some(&Reverse(slot)) {
+                self.heap.pop();
+            }
             let Some(grid) = self.grids.get(slot.target).copied().flatten() else {
                 all.push(if slot.is_late(now) { Due::Late(slot) } else { Due::Now(slot) });
                 continue;
@@ -128,7 +170,7 @@ impl Timer {
             if last.next <= now {
                 // The clock may have jumped by days: one stretch says as much as a million slots.
                 let newest = grid.after(now);
-                all.push(Due::Lost { target: slot.target, from: slot.planned, until: newest });
+                all.push(Due::Lost(Lost { target: slot.target, from: slot.planned, until: newest }));
                 self.heap.push(Reverse(Slot { planned: newest, next: grid.after(newest), ..slot }));
                 continue;
             }
@@ -196,7 +238,7 @@ mod tests {
     fn a_long_stall_is_told_as_one_stretch_that_ends_at_the_next_slot() {
         let (mut timer, first) = timer();
         let due = timer.due(after(first, 86_400 + 1));
-        assert_eq!(due, [Due::Lost { target: 0, from: first, until: after(first, 86_430) }]);
+        assert_eq!(due, [Due::Lost(Lost { target: 0, from: first, until: after(first, 86_430) })]);
         assert!(matches!(timer.due(after(first, 86_430))[..], [Due::Now(_)]));
     }
 
@@ -220,6 +262,30 @@ mod tests {
         assert_eq!(timer.due(first).len(), 1);
         assert_eq!(timer.due(after(first, -3600)), []);
         assert_eq!(timer.due(first), []);
+    }
+
+    #[test]
+    fn after_a_step_back_the_grid_goes_on_at_its_next_slot() {
+        let (mut timer, first) = timer();
+        timer.due(first);
+        let now = after(first, -3600 - 1);
+        timer.set_back(now);
+        assert_eq!(timer.due(now), []);
+        assert!(matches!(timer.due(after(first, -3600))[..], [Due::Now(slot)] if slot.planned == after(first, -3600)));
+        assert!(matches!(timer.due(after(first, -3570))[..], [Due::Now(slot)] if slot.planned == after(first, -3570)));
+    }
+
+    #[test]
+    fn a_slot_of_a_calendar_that_is_planned_again_after_a_step_back_is_one_slot() {
+        let (mut timer, first) = timer();
+        let slot = Slot { planned: after(first, 2), target: 1, next: after(first, 302) };
+        timer.heap.clear();
+        timer.heap.push(Reverse(slot));
+        timer.set_back(after(first, -60));
+        timer.heap.push(Reverse(slot));
+        timer.heap.retain(|Reverse(slot)| slot.target == 1);
+        assert_eq!(timer.due(after(first, 2)), [Due::Now(slot)]);
+        assert_eq!(timer.due(after(first, 3)), []);
     }
 
     #[tokio::test]

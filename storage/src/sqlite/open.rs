@@ -1,6 +1,6 @@
 //! Opens the file, and tells a connection what it must know before it is used.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -48,7 +48,9 @@ pub(super) fn open_for_writing(path: &Path, wait: Duration) -> Result<Connection
 /// Opens an existing store for reading.
 pub(super) fn open_for_reading(path: &Path, wait: Duration) -> Result<Connection, Error> {
     supported(path)?;
-    match File::open(path).and_then(|file| file.metadata()) {
+    // It must not be opened to look at it: to close it again would give up every lock of this process on it, that of a
+    // writer included, and then a program with an older SQLite may take the log away from under that writer.
+    match fs::metadata(path) {
         Ok(file) if file.is_dir() => return Err(cannot_open(path, "it is a directory".into())),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -110,3 +110,19 @@ fn a_checkpoint_is_due_when_the_log_is_long_and_closing_empties_the_log() {
     assert_eq!(log.metadata().unwrap().len(), 0);
     assert_eq!(reader.counts().unwrap().results, second.unsigned_abs());
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_reader_beside_the_writer_leaves_the_writer_its_lock() {
+    use std::os::unix::fs::MetadataExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let mut writer = Writer::open(&path).unwrap();
+    writer.append(&successes(0, 10)).unwrap();
+    let file = format!(":{} ", std::fs::metadata(&path).unwrap().ino());
+    let locks = || std::fs::read_to_string("/proc/locks").unwrap().lines().filter(|lock| lock.contains(&file)).count();
+    assert_eq!(locks(), 1);
+    let _reader = Reader::open(&path).unwrap();
+    assert_eq!(locks(), 1);
+}

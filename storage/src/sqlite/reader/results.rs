@@ -1,6 +1,7 @@
 //! Reads results one by one: of a series, or of all by time.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 
 use rusqlite::{OptionalExtension, params};
@@ -201,9 +202,9 @@ impl Reader {
             page.rows.sort_by_key(|(position, row)| (row.time_ms, *position));
             let mut text = connection.prepare_cached("SELECT text FROM detail WHERE id = ?1")?;
             for detail in page.rows.iter().filter_map(|(_, row)| row.detail) {
-                if !page.details.contains_key(&detail) {
+                if let Entry::Vacant(vacant) = page.details.entry(detail) {
                     let found: Option<String> = text.query_row(params![detail], |row| row.get(0)).optional()?;
-                    page.details.insert(detail, found.ok_or(Damage("a result names a detail that is not there"))?);
+                    vacant.insert(found.ok_or(Damage("a result names a detail that is not there"))?);
                 }
             }
             Ok(page)

@@ -1,5 +1,6 @@
 //! Measures a store: what it holds, and where its bytes are.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -120,6 +121,6 @@ fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
         let rows = connection.query_row(&rows, params![], |row| row.get(0))?;
         tables.push(Table { name, bytes, rows });
     }
-    tables.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+    tables.sort_by_key(|table| Reverse(table.bytes));
     Ok(tables)
 }
