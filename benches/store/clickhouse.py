@@ -9,14 +9,16 @@ import time
 
 from feed import Data, repeat
 
-COLUMNS = ("series UInt32, target String, probe String, slot Int64, start Int64, outcome UInt8, reason UInt8, "
-           "status UInt16, resolve UInt32, connect UInt32, tls UInt32, processing UInt32, transfer UInt32, detail String")
+COLUMNS = (
+    "series UInt32, target String, probe String, slot Int64, start Int64, outcome UInt8, reason UInt8, status UInt16, "
+    "resolve UInt32, connect UInt32, tls UInt32, processing UInt32, transfer UInt32, detail String"
+)
 
 # `took` is the sum of the phases and costs nothing to keep out.
 TABLES = """
 CREATE DATABASE bench;
 CREATE TABLE bench.results (
-    series UInt32 CODEC(ZSTD(9)), ts DateTime64(3, 'UTC') CODEC(Delta, ZSTD(9)),
+    series UInt32 CODEC(ZSTD(9)), ts DateTime64(3, 'UTC') CODEC(Delta, T64('bit'), ZSTD(9)),
     outcome UInt8 CODEC(ZSTD(9)), reason UInt8 CODEC(ZSTD(9)), status UInt16 CODEC(ZSTD(9)),
     resolve UInt32 CODEC(T64('bit'), ZSTD(9)), connect UInt32 CODEC(T64('bit'), ZSTD(9)),
     tls UInt32 CODEC(T64('bit'), ZSTD(9)), processing UInt32 CODEC(T64('bit'), ZSTD(9)),
@@ -53,8 +55,8 @@ def load(session, data):
         session.query(f"OPTIMIZE TABLE bench.{table} FINAL")
     merged = spent()
     time.sleep(1)
-    bytes_of = "SELECT table, sum(bytes_on_disk), sum(rows), count() FROM system.parts WHERE active AND database='bench'"
-    parts = answer(session, f"{bytes_of} GROUP BY table")
+    parts = answer(session, "SELECT table, sum(bytes_on_disk), sum(rows), count() FROM system.parts "
+                            "WHERE active AND database = 'bench' GROUP BY table")
     return {"load_cpu": loaded - before, "settle_cpu": merged - loaded, "parts": parts}
 
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-from pathlib import Path
 
 from feed import Http, idle, rows, threads_cpu
 from kit import free_port, must_live, need, wait_for
@@ -59,9 +58,10 @@ class InfluxDB:
         until = time.monotonic() + 600
         while time.monotonic() < until:
             must_live(self.server)
-            shards = [len(list(shard.glob("*.tsm"))) for shard in Path(self.place / "data/data/bench").glob("autogen/*")]
-            logs = list(Path(self.place / "data/wal/bench").rglob("*.wal"))
-            if max(shards, default=0) == 1 and sum(log.stat().st_size for log in logs) == 0:
+            shards = (self.place / "data/data/bench/autogen").iterdir()
+            files = [len(list(shard.glob("*.tsm"))) for shard in shards]
+            logs = (self.place / "data/wal/bench").rglob("*.wal")
+            if max(files, default=0) == 1 and sum(log.stat().st_size for log in logs) == 0:
                 break
             time.sleep(2)
         idle(self.server)
@@ -91,7 +91,8 @@ class InfluxDB:
 
         def failures():
             window = f"time >= {data.window[0]}ms AND time < {data.window[1]}ms"
-            return ask(f"SELECT reason, status, detail FROM probe WHERE {window} AND outcome > 0 GROUP BY target, probe")
+            bad = f"{window} AND outcome > 0"
+            return ask(f"SELECT reason, status, detail FROM probe WHERE {bad} GROUP BY target, probe")
 
         def first(answer):
             return next([us / 1000 for us in one["values"][0][1:]] for one in answer

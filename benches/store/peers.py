@@ -126,7 +126,8 @@ def show(told, data):
     table(
         ["store", "question", "runs", "wall ms", "CPU ms, median", "answer"],
         [[
-            one["name"], name, len(run["wall_ms"]), spread(run["wall_ms"], 1), f"{statistics.median(run['cpu_ms']):.1f}",
+            one["name"], name, len(run["wall_ms"]), spread(run["wall_ms"], 1),
+            f"{statistics.median(run['cpu_ms']):.1f}",
             run["found"] if isinstance(run["found"], int) else " / ".join(f"{value:.3f}" for value in run["found"]),
         ] for one in told for name, run in one["queries"].items()],
     )

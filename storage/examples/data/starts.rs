@@ -20,7 +20,7 @@ const QUANTUM_US: i64 = 20_000;
 pub(crate) enum Steps {
     /// Each when the one before has ended, and up to 2 ms of work.
     Chained,
-    /// The second when the first has ended, the others up to 2 ms after the one before them, whether it has ended or not.
+    /// The second when the first has ended, the others up to 2 ms after the one before, whether it has ended or not.
     Together,
     /// At multiples of 180 ms, give or take 15 %, whatever the others do.
     Independent,
