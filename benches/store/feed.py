@@ -93,6 +93,13 @@ class Http:
             sys.exit(f"{path[:80]}: {answer.status} {said[:300]}")
         return said
 
+    def status(self, path):
+        """The status of an answer, whatever it is."""
+        self.connection.request("GET", path)
+        answer = self.connection.getresponse()
+        answer.read()
+        return answer.status
+
     def data(self, path, **query):
         """The `data.result` of an answer in Prometheus' form."""
         return json.loads(self.ask(path, **query))["data"]["result"]

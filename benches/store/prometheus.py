@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 
 from feed import HOUR, NAMES, Http, idle, stretches, threads_cpu, values
 from kit import free_port, need, wait_for
@@ -31,6 +32,9 @@ class Prometheus:
         )
         wait_for(port)
         self.http = Http(port)
+        until = time.monotonic() + 120
+        while time.monotonic() < until and self.http.status("/-/ready") != 200:
+            time.sleep(0.2)
 
     def cpu(self):
         return threads_cpu(self.server)
