@@ -108,7 +108,7 @@ fn measure(connection: &Connection, totals: Totals) -> Result<Stats, Trouble> {
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
     let mut statement = connection.prepare(
         "SELECT coalesce(tbl_name, 'schema'), sum(pgsize)
-         FROM dbstat LEFT JOIN sqlite_schema USING(name) WHERE aggregate GROUP BY 1",
+         FROM dbstat LEFT JOIN sqlite_schema USING(name) WHERE aggregate = TRUE GROUP BY 1",
     )?;
     let bytes: BTreeMap<String, u64> =
         statement.query_map(params![], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
