@@ -56,6 +56,8 @@ struct Page<'a> {
     hot: u64,
     late: u64,
     sealed: u64,
+    /// Of the sealed ones, those with rounded durations.
+    rounded: u64,
     blocks: u64,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
@@ -92,7 +94,7 @@ pub(super) fn run(args: Stats) -> anyhow::Result<Exit> {
 
 fn page<'a>(locator: &Locator, measured: &'a Measured) -> Page<'a> {
     let Measured { format, file_bytes, log_bytes, free_bytes, tables, totals, series, .. } = measured;
-    let Measured { hot, late, blocks, sealed, first, last, kept_from, .. } = measured;
+    let Measured { hot, late, blocks, sealed, rounded, first, last, kept_from, .. } = measured;
     let per_result = |bytes: u64| (totals.results > 0).then(|| bytes as f64 / totals.results as f64);
     let tables = tables.iter().map(|table| Line {
         name: &table.name,
@@ -114,6 +116,7 @@ fn page<'a>(locator: &Locator, measured: &'a Measured) -> Page<'a> {
         hot: *hot,
         late: *late,
         sealed: *sealed,
+        rounded: *rounded,
         blocks: *blocks,
         first: *first,
         last: *last,
@@ -134,6 +137,12 @@ fn table(page: &Page<'_>, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "from {first:.0} to {last:.0}")?;
     }
     writeln!(out, "{sealed} results sealed in {blocks} blocks, {hot} not sealed yet, {late} late and not merged yet")?;
+    if page.rounded > 0 {
+        writeln!(out, "{} sealed results have rounded durations", HumanCount(page.rounded))?;
+    }
+    if let Some(kept_from) = page.kept_from {
+        writeln!(out, "results from before {kept_from:.0} were dropped, as the retention says")?;
+    }
 
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["TABLE", "ROWS", "BYTES", "BYTES/RESULT"]);
@@ -178,6 +187,7 @@ mod tests {
             late: 300,
             blocks: 600,
             sealed: 8_600_000,
+            rounded: 0,
             first: Some("2026-11-01T00:00:00.25Z".parse().unwrap()),
             last: Some("2026-11-30T23:59:30Z".parse().unwrap()),
             kept_from: None,
@@ -199,6 +209,17 @@ mod tests {
          hot    38,300   5,000,000          0.58
          file           81,920,000          9.48
         ");
+    }
+
+    #[test]
+    fn what_the_retention_took_is_told() {
+        let kept_from = Some("2026-11-08T00:00:00Z".parse().unwrap());
+        let measured = Measured { rounded: 5_000_000, kept_from, ..measured() };
+        let mut out = Vec::new();
+        table(&page(&"a.db".parse().unwrap(), &measured), &mut out).unwrap();
+        let told = String::from_utf8(out).unwrap();
+        assert!(told.contains("5,000,000 sealed results have rounded durations"), "{told}");
+        assert!(told.contains("from before 2026-11-08T00:00:00Z were dropped"), "{told}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::head::{Head, MAX_ROWS, MAX_SECTIONS, Precision};
 use super::rounding::rounded;
 use super::row::Row;
 use super::section::{Packed, Section, write};
-use super::starts::{Predictor, ends};
+use super::starts::{Marks, Predictor};
 use crate::binary::put;
 use crate::damage::Damage;
 
@@ -44,7 +44,7 @@ pub(crate) fn encode(group: i64, day: i64, sections: &[Section], effort: Effort,
             Precision::Rounded => Cow::Owned(rows.iter().map(rounded).collect()),
         };
         parts.push(write(*series, &rows, &earlier, effort, precision, &mut data));
-        earlier.push(ends(&rows));
+        earlier.push(Marks::of(&rows));
     }
     let mut head = Vec::new();
     put(&Head { sections: parts, precision, format: Format::current() }, &mut head);
@@ -63,14 +63,14 @@ pub(crate) fn decode(head: &Head, data: &[u8], wanted: impl Fn(i64) -> bool) -> 
     let packed = cut(head, data, &reader)?;
     let wanted: Vec<bool> = head.sections.iter().map(|part| wanted(part.series)).collect();
     let leaned_on = leaned_on(head, &wanted);
-    let mut ends_before: Vec<Vec<i64>> = Vec::with_capacity(packed.len());
+    let mut earlier: Vec<Marks> = Vec::with_capacity(packed.len());
     let mut sections = Vec::new();
     for ((packed, wanted), leaned_on) in packed.iter().zip(wanted).zip(leaned_on) {
-        let section = if wanted { Some(packed.section(&ends_before)?) } else { None };
-        ends_before.push(match &section {
-            _ if !leaned_on => Vec::new(),
-            Some(section) => ends(&section.rows),
-            None => packed.ends(&ends_before)?,
+        let section = if wanted { Some(packed.section(&earlier)?) } else { None };
+        earlier.push(match (&section, leaned_on) {
+            (_, None) => Marks::default(),
+            (Some(section), Some(_)) => Marks::of(&section.rows),
+            (None, Some(leaned_on)) => packed.marks(&earlier, leaned_on == LeanedOn::Ends)?,
         });
         sections.extend(section);
     }
@@ -94,16 +94,27 @@ fn cut<'a>(head: &'a Head, mut data: &'a [u8], reader: &'a FileDecompressor) -> 
     if data.is_empty() { Ok(packed) } else { Err(Damage("bytes behind the columns")) }
 }
 
-/// Which sections the starts of the wanted ones are predicted from, directly or through others.
-fn leaned_on(head: &Head, wanted: &[bool]) -> Vec<bool> {
-    let mut leaned_on = vec![false; wanted.len()];
+/// What is needed of a section that is not wanted itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum LeanedOn {
+    Starts,
+    Ends,
+}
+
+/// What the starts of the wanted sections lean on, directly or through others.
+fn leaned_on(head: &Head, wanted: &[bool]) -> Vec<Option<LeanedOn>> {
+    let mut leaned_on = vec![None; wanted.len()];
     for (position, part) in head.sections.iter().enumerate().rev() {
-        match part.predictor {
-            Predictor::Chain(back) if wanted[position] || leaned_on[position] => {
-                leaned_on[position - usize::from(back)] = true;
-            }
-            Predictor::Chain(_) | Predictor::Before | Predictor::Grid => {}
+        if !wanted[position] && leaned_on[position].is_none() {
+            continue;
         }
+        let (back, what) = match part.predictor {
+            Predictor::Chain(back) => (back, LeanedOn::Ends),
+            Predictor::Beside(back) => (back, LeanedOn::Starts),
+            Predictor::Before | Predictor::Grid => continue,
+        };
+        let on: &mut Option<LeanedOn> = &mut leaned_on[position - usize::from(back)];
+        *on = (*on).max(Some(what));
     }
     leaned_on
 }

@@ -107,10 +107,10 @@ fn check(part: &Part, earlier: &[Part]) -> Result<(), Damage> {
     if part.rows == 0 || span < i64::from(part.rows) - 1 {
         return Err(Damage("more rows than there is time for"));
     }
-    if let Predictor::Chain(back) = part.predictor {
+    if let Predictor::Chain(back) | Predictor::Beside(back) = part.predictor {
         let like = earlier.iter().rev().nth(usize::from(back).wrapping_sub(1));
         if like.is_none_or(|like| like.rows != part.rows) {
-            return Err(Damage("a chain without its like"));
+            return Err(Damage("starts without their like"));
         }
     }
     Ok(())

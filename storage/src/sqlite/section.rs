@@ -8,7 +8,7 @@ use super::facts::{Exceptions, split};
 use super::head::{Part, Precision};
 use super::rounding::{bucket, middle, rest};
 use super::row::Row;
-use super::starts::{Jump, Predictor, Starts, end, predict, restore};
+use super::starts::{Jump, Marks, Predictor, Starts, end, predict, restore};
 use crate::binary::{put, whole};
 use crate::damage::Damage;
 
@@ -38,18 +38,18 @@ pub(super) struct Packed<'a> {
     rest: &'a [u8],
 }
 
-/// Appends the columns of `rows` to `data` and says how to read them. `ends` has the ends of the sections before.
+/// Appends the columns of `rows` to `data` and says how to read them. `earlier` are the sections before.
 pub(super) fn write(
     series: i64,
     rows: &[Row],
-    ends: &[Vec<i64>],
+    earlier: &[Marks],
     effort: Effort,
     precision: Precision,
     data: &mut Vec<u8>,
 ) -> Part {
     let ([first, .., last] | [first @ last]) = rows else { unreachable!("a section has rows") };
     let (usual, exceptions) = split(rows);
-    let Starts { predictor, off, jumps } = predict(rows, usual.every_ms, ends);
+    let Starts { predictor, off, jumps } = predict(rows, usual.every_ms, earlier);
     let before = data.len();
     if !exceptions.is_empty() || !jumps.is_empty() {
         put(&Sparse { exceptions, jumps }, data);
@@ -92,10 +92,10 @@ impl<'a> Packed<'a> {
         Ok(Self { part, precision, reader, sparse, off, phases, rest })
     }
 
-    /// All of the section. `ends` has the ends of the sections before, of those that are leaned on.
-    pub(super) fn section(&self, ends: &[Vec<i64>]) -> Result<Section, Damage> {
+    /// All of the section. `earlier` are the sections before, as far as they are leaned on.
+    pub(super) fn section(&self, earlier: &[Marks]) -> Result<Section, Damage> {
         let Sparse { exceptions, jumps } = self.sparse()?;
-        let times = self.times(jumps, ends)?;
+        let times = self.times(jumps, earlier)?;
         let facts = exceptions.apply(self.part.usual, times.len())?;
         let mut rows: Vec<Row> = times.iter().zip(&facts).map(|(time, facts)| facts.row(*time)).collect();
         self.each_duration(|phase, row, duration| {
@@ -111,10 +111,12 @@ impl<'a> Packed<'a> {
         Ok(Section { series: self.part.series, rows })
     }
 
-    /// The ends of the rows, which is all that a chain leans on.
-    pub(super) fn ends(&self, ends: &[Vec<i64>]) -> Result<Vec<i64>, Damage> {
-        let times = self.times(self.sparse()?.jumps, ends)?;
-        Ok(times.into_iter().zip(self.took()?).map(|(time, took)| end(time, took)).collect())
+    /// When the rows started and, if that is asked for, ended, which is all that later sections lean on.
+    pub(super) fn marks(&self, earlier: &[Marks], ends: bool) -> Result<Marks, Damage> {
+        let starts = self.times(self.sparse()?.jumps, earlier)?;
+        let took = if ends { self.took()? } else { Vec::new() };
+        let ends = starts.iter().zip(took).map(|(time, took)| end(*time, took)).collect();
+        Ok(Marks { starts, ends })
     }
 
     /// The durations of the rows that succeeded.
@@ -152,13 +154,15 @@ impl<'a> Packed<'a> {
         column.unpack(self.reader, bytes, self.part.rows as usize, take)
     }
 
-    fn times(&self, jumps: Vec<Jump>, ends: &[Vec<i64>]) -> Result<Vec<i64>, Damage> {
+    fn times(&self, jumps: Vec<Jump>, earlier: &[Marks]) -> Result<Vec<i64>, Damage> {
         let Part { rows, predictor, first_ms, last_ms, usual, .. } = *self.part;
         let mut off = vec![0; rows as usize - 1];
         self.part.off.unpack(self.reader, self.off, off.len(), |row, number| off[row] = number)?;
+        let back = |back: u8| earlier.iter().rev().nth(usize::from(back) - 1);
         let leaned_on = match predictor {
             Predictor::Before | Predictor::Grid => None,
-            Predictor::Chain(back) => ends.iter().rev().nth(usize::from(back) - 1).map(Vec::as_slice),
+            Predictor::Chain(sections) => back(sections).map(|marks| marks.ends.as_slice()),
+            Predictor::Beside(sections) => back(sections).map(|marks| marks.starts.as_slice()),
         };
         let times = restore(&Starts { predictor, off, jumps }, first_ms, usual.every_ms, leaned_on)?;
         if times.last() == Some(&last_ms) { Ok(times) } else { Err(Damage("the last start is another one")) }

@@ -21,6 +21,15 @@ pub(super) enum Predictor {
     /// The end of the same row of an earlier section of as many rows, so many sections before: a step of a run begins
     /// when an earlier one has ended.
     Chain(u8),
+    /// The start of the same row of such a section: steps of a run that do not wait for each other begin together.
+    Beside(u8),
+}
+
+/// What later sections may lean on: when the rows of a section started and ended, in milliseconds.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    pub(super) starts: Vec<i64>,
+    pub(super) ends: Vec<i64>,
 }
 
 /// A row that does not follow the one before it after one beat.
@@ -41,9 +50,12 @@ pub(super) struct Starts {
     pub(super) jumps: Vec<Jump>,
 }
 
-/// When the rows ended, in whole milliseconds.
-pub(super) fn ends(rows: &[Row]) -> Vec<i64> {
-    rows.iter().map(|row| end(row.time_ms, row.took_us)).collect()
+impl Marks {
+    /// Those of `rows`.
+    pub(super) fn of(rows: &[Row]) -> Self {
+        let starts = rows.iter().map(|row| row.time_ms).collect();
+        Self { starts, ends: rows.iter().map(|row| end(row.time_ms, row.took_us)).collect() }
+    }
 }
 
 /// When something ended that began at `time_ms` and took `took_us`. Wraps where it does not fit.
@@ -51,14 +63,16 @@ pub(super) fn end(time_ms: i64, took_us: i64) -> i64 {
     time_ms.wrapping_add(took_us / 1000)
 }
 
-/// The starts of `rows` with the predictor that seems to cost least. `ends` has those of the sections before.
-pub(super) fn predict(rows: &[Row], every_ms: Option<i64>, ends: &[Vec<i64>]) -> Starts {
+/// The starts of `rows` with the predictor that seems to cost least. `earlier` are the sections before.
+pub(super) fn predict(rows: &[Row], every_ms: Option<i64>, earlier: &[Marks]) -> Starts {
     let times: Vec<i64> = rows.iter().map(|row| row.time_ms).collect();
     let mut best = before(&times);
     let mut least = cost(&best);
-    let chains = (1u8..).zip(ends.iter().rev()).filter(|(_, ends)| ends.len() == times.len());
-    let chains = chains.map(|(back, ends)| chain(&times, back, ends));
-    for starts in every_ms.and_then(|every| grid(&times, every)).into_iter().chain(chains) {
+    let alike = (1u8..).zip(earlier.iter().rev()).filter(|(_, marks)| marks.starts.len() == times.len());
+    let leaning = alike.flat_map(|(back, Marks { starts, ends })| {
+        [lean(&times, Predictor::Chain(back), ends), lean(&times, Predictor::Beside(back), starts)]
+    });
+    for starts in every_ms.and_then(|every| grid(&times, every)).into_iter().chain(leaning) {
         let cost = cost(&starts);
         if cost < least {
             (best, least) = (starts, cost);
@@ -67,12 +81,12 @@ pub(super) fn predict(rows: &[Row], every_ms: Option<i64>, ends: &[Vec<i64>]) ->
     best
 }
 
-/// The starts of a section from `first` on. `ends` is what a chain leans on.
+/// The starts of a section from `first` on. `marks` are what they lean on, where they do.
 pub(super) fn restore(
     starts: &Starts,
     first: i64,
     every_ms: Option<i64>,
-    ends: Option<&[i64]>,
+    marks: Option<&[i64]>,
 ) -> Result<Vec<i64>, Damage> {
     let Starts { predictor, off, jumps } = starts;
     let mut times = Vec::with_capacity(off.len() + 1);
@@ -102,9 +116,10 @@ pub(super) fn restore(
                 beat.wrapping_add(*off)
             }));
         }
-        Predictor::Chain(_) => {
-            let ends = ends.filter(|ends| ends.len() == off.len() + 1).ok_or(Damage("a chain without its like"))?;
-            times.extend(off.iter().zip(&ends[1..]).map(|(off, end)| end.wrapping_add(*off)));
+        Predictor::Chain(_) | Predictor::Beside(_) => {
+            let marks =
+                marks.filter(|marks| marks.len() == off.len() + 1).ok_or(Damage("starts without their like"))?;
+            times.extend(off.iter().zip(&marks[1..]).map(|(off, mark)| mark.wrapping_add(*off)));
         }
     }
     if times.is_sorted_by(|time, next| time < next) { Ok(times) } else { Err(Damage("starts do not rise")) }
@@ -115,9 +130,9 @@ fn before(times: &[i64]) -> Starts {
     Starts { predictor: Predictor::Before, off, jumps: Vec::new() }
 }
 
-fn chain(times: &[i64], back: u8, ends: &[i64]) -> Starts {
-    let off = times.iter().zip(ends).skip(1).map(|(time, end)| time.wrapping_sub(*end)).collect();
-    Starts { predictor: Predictor::Chain(back), off, jumps: Vec::new() }
+fn lean(times: &[i64], predictor: Predictor, marks: &[i64]) -> Starts {
+    let off = times.iter().zip(marks).skip(1).map(|(time, mark)| time.wrapping_sub(*mark)).collect();
+    Starts { predictor, off, jumps: Vec::new() }
 }
 
 /// None where the times or the beat are so far apart that sums could overflow.

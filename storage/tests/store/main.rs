@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bad_lines;
 #[cfg(test)]
+mod coverage;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod dice;

@@ -37,6 +37,8 @@ pub struct Stats {
     pub blocks: u64,
     /// Results in them.
     pub sealed: u64,
+    /// Those of which the retention has rounded the durations.
+    pub rounded: u64,
     /// Start of the oldest result.
     pub first: Option<Timestamp>,
     /// Start of the newest result.
@@ -97,6 +99,7 @@ fn measure(connection: &Connection, totals: Totals) -> Result<Stats, Trouble> {
         )?,
         blocks: count("SELECT (SELECT count(*) FROM block0) + (SELECT count(*) FROM block1)")?,
         sealed: count("SELECT (SELECT coalesce(sum(n), 0) FROM block0) + (SELECT coalesce(sum(n), 0) FROM block1)")?,
+        rounded: count("SELECT coalesce(sum(n), 0) FROM block1 WHERE rounded")?,
         first: None,
         last: None,
         kept_from: Standing::read(connection)?
@@ -108,7 +111,7 @@ fn measure(connection: &Connection, totals: Totals) -> Result<Stats, Trouble> {
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
     let mut statement = connection.prepare(
         "SELECT coalesce(tbl_name, 'schema'), sum(pgsize)
-         FROM dbstat LEFT JOIN sqlite_schema USING(name) WHERE aggregate GROUP BY 1",
+         FROM dbstat LEFT JOIN sqlite_schema USING(name) WHERE aggregate = TRUE GROUP BY 1",
     )?;
     let bytes: BTreeMap<String, u64> =
         statement.query_map(params![], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
