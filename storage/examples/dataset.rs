@@ -5,11 +5,20 @@ mod data;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use data::entropy::{self, Floor};
-use data::{Format, Results, Sample, Shape, durations};
+use data::{EVERY_US, Results, Sample, Shape, durations, starts};
 use storage::interchange;
 use storage::record::{Phases, Record};
+
+/// How the data set is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The interchange format.
+    Ndjson,
+    /// Tab-separated columns, for loading other stores.
+    Tsv,
+}
 
 /// Writes the data set of the measurements: fixed seed, in the order of time.
 #[derive(Parser)]
@@ -64,10 +73,18 @@ fn write(shape: Shape, format: Format, output: &mut impl Write) -> io::Result<()
     Ok(())
 }
 
+/// The slot of a result on a grid that all targets share, in microseconds: the moment with which a scraper would stamp
+/// it. A run begins when it is planned or later, and ends before the next one is.
+fn slot_us(sample: &Sample) -> i64 {
+    let since_planned = sample.result.time.as_microsecond() - starts::phase_us(sample.series / 5);
+    since_planned - since_planned.rem_euclid(EVERY_US)
+}
+
 /// Series, target, probe, slot and start in milliseconds, outcome and reason as numbers, status, five phases, detail.
 /// A reason that is none is 255, a status that is none 0.
 fn columns(sample: &Sample, output: &mut impl Write) -> io::Result<()> {
-    let Sample { series, slot_ms, result } = sample;
+    let Sample { series, result } = sample;
+    let slot_ms = slot_us(sample) / 1000;
     let Phases { resolve, connect, tls, processing, transfer } = result.phases_us.unwrap_or_default();
     writeln!(
         output,

@@ -7,7 +7,7 @@ pub(crate) mod starts;
 
 use std::vec;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -49,22 +49,11 @@ pub(crate) struct Shape {
     steps: Steps,
 }
 
-/// How the data set is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// The interchange format.
-    Ndjson,
-    /// Tab-separated columns, for loading other stores.
-    Tsv,
-}
-
 /// One result and where it stands in the data set.
 #[derive(Debug)]
 pub(crate) struct Sample {
     /// Number of its series, from 0; five in a row are one target.
     pub(crate) series: u32,
-    /// Its slot on a grid that all targets share: the moment with which a scraper would stamp it.
-    pub(crate) slot_ms: i64,
     /// The result.
     pub(crate) result: ProbeResult,
 }
@@ -80,7 +69,8 @@ impl Shape {
         self.steps
     }
 
-    fn slots(self) -> i64 {
+    /// Planned starts of each target.
+    pub(crate) fn slots(self) -> i64 {
         i64::from(self.days) * DAY_US / EVERY_US
     }
 
@@ -165,7 +155,7 @@ impl Results {
                 every_s: Some(30.0),
                 detail,
             };
-            self.pending.push(Sample { series: target * 5 + step, slot_ms: slot_us / 1000, result });
+            self.pending.push(Sample { series: target * 5 + step, result });
         }
     }
 }
