@@ -58,6 +58,13 @@ pub(crate) fn judge(run: &[Observation], one: &Observation) -> Verdict {
         (_, Access::Neither(reason)) => neither(run, one, exchange, answer, reason),
         (Expect::Deny, Access::Refused) => Verdict::success(),
         (Expect::Deny, Access::Admitted) => {
+            if one.plan.variant == Variant::Expired
+                && let Some(skew) = own_clock_is_off(run, one, Reason::TokenExpired)
+            {
+                let detail =
+                    format!("the prober's clock is {skew} s off the server's, by which the token has not ended");
+                return Verdict::of(Failure::own(Reason::ProberClock, detail), None);
+            }
             let what = format!("let in with {} credential", article(one.plan.variant));
             Verdict::answered(Reason::UnexpectedlyAllowed, answer, &what)
         }
@@ -136,8 +143,8 @@ fn known(run: &[Observation], one: &Observation, verdict: Result<(), Failure>) -
     Verdict::of(failure, None)
 }
 
-/// Proof that our clock is wrong: a token of this very run is out of time by our clock and in time by the one
-/// of the server, which does not refuse it.
+/// Proof that our clock is wrong: the token is out of time by our clock and in time by the one of the server, which
+/// does not refuse it.
 fn own_clock_is_off(run: &[Observation], one: &Observation, reason: Reason) -> Option<i64> {
     let parts = one.known.token.as_ref()?.parts.as_ref()?;
     let clock = |seen: &Observation| Some((seen.answer()?.date()?, seen.at));

@@ -77,7 +77,10 @@ impl Hand<'_> {
             Forgery::Expired => self.expired(real).ok_or("no real token is past its end yet"),
         };
         match made {
-            Ok(token) => self.planned(plan, Known::default(), &token),
+            Ok(token) => {
+                let known = Known { token: Token::read(&token, self.now, None).ok(), ..Known::default() };
+                self.planned(plan, known, &token)
+            }
             Err(why) => self.not(plan, why),
         }
     }

@@ -15,7 +15,7 @@ use super::row::Row;
 use super::section::Section;
 use crate::error::Trouble;
 
-/// Late results that are worked in at once, when no sealing has just been done.
+/// Late results that are worked in without waiting until their day is rounded or dropped, or the store compacted.
 const DUE: u64 = 4096;
 
 /// Most of them in one transaction.
@@ -32,6 +32,22 @@ pub(super) fn fold(connection: &Connection, memory: &mut Memory) -> Result<bool,
         memory.late = 0;
         return Ok(false);
     };
+    fold_day(connection, memory, group, day)?;
+    Ok(true)
+}
+
+/// As [`fold`], but only late results of days before `end`.
+pub(super) fn fold_before(connection: &Connection, memory: &mut Memory, end: i64) -> Result<bool, Trouble> {
+    match next(connection)? {
+        Some((group, day)) if day < end => {
+            fold_day(connection, memory, group, day)?;
+            Ok(true)
+        }
+        Some(_) | None => Ok(false),
+    }
+}
+
+fn fold_day(connection: &Connection, memory: &mut Memory, group: i64, day: i64) -> Result<(), Trouble> {
     let late = read(connection, group, day)?;
     let taken: usize = late.values().map(Vec::len).sum();
     for (series, late) in &late {
@@ -40,6 +56,7 @@ pub(super) fn fold(connection: &Connection, memory: &mut Memory) -> Result<bool,
         }
     }
     memory.late = memory.late.saturating_sub(taken as u64);
+    memory.tidy = true;
 
     let replaces = late.values().flatten().any(|late| !late.fresh);
     let mut rows: Rows = late
@@ -61,7 +78,7 @@ pub(super) fn fold(connection: &Connection, memory: &mut Memory) -> Result<bool,
     if !sections.is_empty() {
         blocks::add(connection, Level::Epochs, group, day, sections)?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Results by series and time.

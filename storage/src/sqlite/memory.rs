@@ -17,9 +17,9 @@ pub(super) struct Memory {
     /// By the number of the series.
     pub(super) series: HashMap<i64, Known>,
     pub(super) standing: Standing,
-    /// The active generation.
+    /// The active generation, and the late results that are sealed together with hot ones.
     pub(super) hot: Extent,
-    /// Late results that are not newer than what is sealed of their series.
+    /// The other late results: they are not newer than what is sealed of their series.
     pub(super) late: u64,
     /// Something was sealed, so that blocks may have to be merged.
     pub(super) tidy: bool,
@@ -37,7 +37,7 @@ pub(super) struct Known {
     pub(super) last_ms: Option<i64>,
 }
 
-/// How many results a table holds, and of which stretch.
+/// How many results there are, and of which stretch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Extent {
     pub(super) results: u64,
@@ -100,11 +100,17 @@ impl Memory {
                 }
             }
         }
-        let late = connection
-            .prepare_cached(
-                "SELECT count(*) FROM late JOIN series ON id = late.series AND late.time_ms <= series.sealed_ms",
-            )?
-            .query_row(params![], |row| row.get(0))?;
+        let mut late = 0;
+        let mut rows = connection.prepare_cached("SELECT series, time_ms FROM late")?;
+        let mut rows = rows.query(params![])?;
+        while let Some(row) = rows.next()? {
+            let time_ms = row.get(1)?;
+            if Some(time_ms) <= series.get(&row.get(0)?).and_then(|known: &Known| known.sealed_ms) {
+                late += 1;
+            } else {
+                hot.add(time_ms);
+            }
+        }
         Ok(Self { version, names: Names::default(), series, standing, hot, late, tidy: true, frozen: None })
     }
 }

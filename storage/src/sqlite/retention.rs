@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::blocks::{self, Level};
 use super::day::{self, DAY_MS};
+use super::fold;
 use super::head::{self, Precision};
 use super::memory::Memory;
 use super::rollups::Difference;
@@ -18,7 +19,7 @@ use crate::error::Trouble;
 pub struct Retention {
     /// Single results; none: for ever.
     pub results: Option<Duration>,
-    /// Hourly and daily sums, changes and gaps; none: for ever. At least as long as `results`.
+    /// Hourly and daily sums, changes and gaps; none: for ever. Sums stay as long as the results that they are of.
     pub rollups: Option<Duration>,
     /// Bytes of the store beyond which the oldest results go, however young they are. The newest day stays.
     pub max_size: Option<u64>,
@@ -41,11 +42,14 @@ pub struct Retained {
     pub more: bool,
 }
 
+/// What a piece did that dropped nothing itself.
+const PREPARED: Retained = Retained { results: 0, rounded: 0, rollups: 0, records: 0, more: true };
+
 /// Blocks that are dropped in one transaction.
 const BLOCKS: i64 = 64;
 
 /// Rows that are dropped in one transaction.
-const ROWS: i64 = 8192;
+const ROWS: usize = 8192;
 
 /// The retention's clock goes on by no more than this at once, so that a wrong clock of the machine drops little before
 /// it is noticed.
@@ -68,27 +72,18 @@ pub(super) fn piece(connection: &Connection, memory: &mut Memory, retention: &Re
     if let Some(day) = before(retention.results) {
         set_dropped(connection, memory, day)?;
     }
-    if let Some(day) = memory.standing.dropped_day {
-        if memory.standing.frozen {
-            seal::seal(connection, memory)?;
-            return Ok(Retained { more: true, ..Retained::default() });
-        }
-        if memory.hot.oldest_ms().is_some_and(|oldest| oldest < day::start(day)) {
-            // Only what is sealed can be dropped.
-            seal::freeze(connection, memory)?;
-            return Ok(Retained { more: true, ..Retained::default() });
-        }
-        if let Some(retained) = drop_results(connection, memory, day)? {
-            return Ok(retained);
-        }
+    if let Some(day) = memory.standing.dropped_day
+        && let Some(retained) = drop_results(connection, memory, day)?
+    {
+        return Ok(retained);
     }
     if let Some(day) = before(retention.rollups)
-        && let Some(retained) = drop_sums(connection, day)?
+        && let Some(retained) = drop_sums(connection, memory, day)?
     {
         return Ok(retained);
     }
     if let Some(day) = before(retention.round_after)
-        && let Some(retained) = round(connection, day)?
+        && let Some(retained) = round(connection, memory, day)?
     {
         return Ok(retained);
     }
@@ -108,19 +103,26 @@ fn set_dropped(connection: &Connection, memory: &mut Memory, day: i64) -> rusqli
     Ok(())
 }
 
-/// Drops some results of days before `day`; none when there are none.
+/// Drops some results of days before `day`, or makes ready for it; none when there are none.
 fn drop_results(connection: &Connection, memory: &mut Memory, day: i64) -> Result<Option<Retained>, Trouble> {
+    // Only what stands in blocks can be dropped: a result and what took its place go at once.
+    if memory.standing.frozen {
+        seal::seal(connection, memory)?;
+        return Ok(Some(PREPARED));
+    }
+    let cut_ms = day::start(day);
+    if memory.hot.oldest_ms().is_some_and(|oldest| oldest < cut_ms) {
+        seal::freeze(connection, memory)?;
+        return Ok(Some(PREPARED));
+    }
+    if fold::fold_before(connection, memory, day)? {
+        return Ok(Some(PREPARED));
+    }
     for level in Level::ALL {
         let dropped = drop_blocks(connection, level, day)?;
         if dropped > 0 {
-            return Ok(Some(Retained { results: dropped, more: true, ..Retained::default() }));
+            return Ok(Some(Retained { results: dropped, ..PREPARED }));
         }
-    }
-    let cut_ms = day::start(day);
-    let late = drop_late(connection, cut_ms)?;
-    if late > 0 {
-        memory.late = memory.late.saturating_sub(late);
-        return Ok(Some(Retained { results: late, more: true, ..Retained::default() }));
     }
     let noted = connection
         .prepare_cached(
@@ -130,14 +132,21 @@ fn drop_results(connection: &Connection, memory: &mut Memory, day: i64) -> Resul
     if noted == 0 {
         return Ok(None);
     }
-    // Every result with a detail has a row in `noted`, in blocks and elsewhere.
-    let details = connection
-        .prepare_cached("DELETE FROM detail WHERE id NOT IN (SELECT detail FROM noted WHERE detail IS NOT NULL)")?
-        .execute(params![])?;
-    if details > 0 {
+    if noted < ROWS {
+        // These were the last. Every result with a detail has a row in `noted`, but for those that another result took
+        // the place of: in a block nobody reads their details any more, elsewhere they stand until they are sealed.
+        connection
+            .prepare_cached(
+                "DELETE FROM detail WHERE id NOT IN (
+                     SELECT detail FROM noted WHERE detail IS NOT NULL
+                     UNION ALL SELECT detail FROM hot0 WHERE detail IS NOT NULL
+                     UNION ALL SELECT detail FROM hot1 WHERE detail IS NOT NULL
+                     UNION ALL SELECT detail FROM late WHERE detail IS NOT NULL)",
+            )?
+            .execute(params![])?;
         memory.names.forget_details();
     }
-    Ok(Some(Retained { more: true, ..Retained::default() }))
+    Ok(Some(PREPARED))
 }
 
 fn drop_blocks(connection: &Connection, level: Level, day: i64) -> Result<u64, Trouble> {
@@ -159,28 +168,12 @@ fn drop_blocks(connection: &Connection, level: Level, day: i64) -> Result<u64, T
     Ok(dropped)
 }
 
-/// Drops late results that the rollups have, and that no block has.
-fn drop_late(connection: &Connection, cut_ms: i64) -> rusqlite::Result<u64> {
-    let mut select = connection.prepare_cached(
-        "SELECT late.series, late.time_ms, late.fresh FROM late JOIN series ON series.id = late.series
-         WHERE late.time_ms < ?1 AND late.time_ms <= series.sealed_ms ORDER BY late.time_ms LIMIT ?2",
-    )?;
-    let late: Vec<(i64, i64, bool)> = select
-        .query_map(params![cut_ms, ROWS], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut count = connection.prepare_cached("UPDATE series SET results = results - ?2 WHERE id = ?1")?;
-    for (series, time_ms, fresh) in &late {
-        super::late::remove(connection, *series, *time_ms, *time_ms)?;
-        count.execute(params![series, fresh])?;
-    }
-    Ok(late.len() as u64)
-}
-
-/// Drops some sums of days before `day`, and records that ended before it; none when there are none.
-fn drop_sums(connection: &Connection, day: i64) -> rusqlite::Result<Option<Retained>> {
+/// Drops some sums of days before `day`, and records that ended before it; none when there are none. The sums of results
+/// that are there stay.
+fn drop_sums(connection: &Connection, memory: &Memory, day: i64) -> rusqlite::Result<Option<Retained>> {
     let rollups = connection
-        .prepare_cached("DELETE FROM rollup WHERE day = (SELECT min(day) FROM rollup) AND day < ?1")?
-        .execute(params![day])?;
+        .prepare_cached("DELETE FROM rollup WHERE day = (SELECT min(day) FROM rollup) AND day < ?1 AND day < ?2")?
+        .execute(params![day, memory.standing.dropped_day])?;
     let cut_ms = day::start(day);
     let changes = connection
         .prepare_cached(
@@ -196,8 +189,12 @@ fn drop_sums(connection: &Connection, day: i64) -> rusqlite::Result<Option<Retai
     Ok((rollups + records > 0).then_some(Retained { rollups, records, more: true, ..Retained::default() }))
 }
 
-/// Rounds the durations of one merged block of a day before `day`; none when there is none.
-fn round(connection: &Connection, day: i64) -> Result<Option<Retained>, Trouble> {
+/// Rounds the durations of one merged block of a day before `day`, or makes ready for it; none when there is none.
+fn round(connection: &Connection, memory: &mut Memory, day: i64) -> Result<Option<Retained>, Trouble> {
+    if fold::fold_before(connection, memory, day)? {
+        // The rollups have what took the place of results, and would not find those.
+        return Ok(Some(PREPARED));
+    }
     let place: Option<(i64, i64, i64)> = connection
         .prepare_cached("SELECT id, grp, day FROM block1 WHERE rounded = 0 AND day < ?1 ORDER BY day LIMIT 1")?
         .query_row(params![day], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))

@@ -48,6 +48,7 @@ pub(super) fn seal(connection: &Connection, memory: &mut Memory) -> Result<(), T
         Some(frozen) => frozen,
         None => read(connection, memory)?,
     };
+    memory.tidy = true;
     let mut results = 0;
     while results < PIECE {
         let Some((group, sections)) = frozen.groups.pop() else {

@@ -38,13 +38,9 @@ pub(super) fn piece(connection: &Connection, memory: &mut Memory) -> Result<bool
             } else {
                 seal::freeze(connection, memory)?;
             }
-            memory.tidy = true;
             Ok(true)
         }
-        Some(Step::Merging) if fold::is_due(memory) && fold::fold(connection, memory)? => {
-            memory.tidy = true;
-            Ok(true)
-        }
+        Some(Step::Merging) if fold::is_due(memory) && fold::fold(connection, memory)? => Ok(true),
         Some(Step::Merging) => {
             memory.tidy = merge::merge(connection, Which::Over)?;
             Ok(memory.tidy)

@@ -29,6 +29,8 @@ mod readonly;
 #[cfg(target_os = "linux")]
 mod recorder;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod sharing;
 #[cfg(test)]
 mod workload;

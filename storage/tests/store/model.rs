@@ -73,7 +73,9 @@ impl Model {
         let whole = move |time: Timestamp| {
             let from = Timestamp::from_second(time.as_millisecond().div_euclid(unit * 1000) * unit).unwrap();
             let until = from + SignedDuration::from_secs(unit);
-            window.is_none_or(|window| window.from <= from && until <= window.until)
+            // Results begin in whole milliseconds, so a window that ends within one reaches to its end.
+            let end = |window: Window| window.until + SignedDuration::from_nanos(999_999);
+            window.is_none_or(|window| window.from <= from && until <= end(window))
         };
         self.dropped.iter().filter(move |((_, time), _)| whole(*time)).map(|((key, _), result)| (key, result))
     }

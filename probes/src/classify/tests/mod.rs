@@ -198,6 +198,21 @@ fn a_prober_whose_clock_is_wrong_blames_itself_and_not_the_target() {
 }
 
 #[test]
+fn a_token_that_has_ended_by_a_wrong_clock_of_the_prober_alone_is_no_fail_open() {
+    let date = |offset: i64| {
+        let at = Timestamp::now() + SignedDuration::from_secs(offset);
+        DateTimePrinter::new().timestamp_to_rfc9110_string(&at).expect("a date")
+    };
+    let ends = (Timestamp::now() - SignedDuration::from_secs(90)).as_second();
+    let part = |json: String| URL_SAFE_NO_PAD.encode(json);
+    let raw = format!("{}.{}.c2ln", part(r#"{"alg":"HS256"}"#.into()), part(format!(r#"{{"exp":{ends}}}"#)));
+    let let_in = |offset| forged(Variant::Expired, http(200, &[("date", &date(offset))], "")).token(&raw);
+    let found = verdict(vec![let_in(-3600)]);
+    assert_eq!((found.outcome, found.reason), (Outcome::Invalid, Some(Reason::ProberClock)));
+    assert_eq!(reason(vec![let_in(0)]), Some(Reason::UnexpectedlyAllowed), "a server that agrees about the time");
+}
+
+#[test]
 fn a_replica_whose_clock_is_behind_refuses_tokens_as_not_yet_valid() {
     let at = Timestamp::now() - SignedDuration::from_secs(120);
     let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&at).expect("a date");
