@@ -37,6 +37,8 @@ if [ "${1:-}" = benches ]; then
     need /usr/sbin/nginx nginx-light
     need prometheus prometheus
     need prometheus-blackbox-exporter prometheus-blackbox-exporter
+    need victoria-metrics victoria-metrics
+    need influxd influxdb
 fi
 
 if [ -z "$missing" ]; then
@@ -67,7 +69,7 @@ root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -q -y --no-in
 if command -v systemctl >/dev/null; then
     for package in $missing; do
         case "$package" in
-            glewlwyd | prometheus | prometheus-blackbox-exporter) unit=$package ;;
+            glewlwyd | influxdb | prometheus | prometheus-blackbox-exporter | victoria-metrics) unit=$package ;;
             etcd-server) unit=etcd ;;
             nginx-light) unit=nginx ;;
             *) continue ;;
