@@ -2,6 +2,8 @@
 
 pub mod check;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod interchange;
 pub mod locator;
 pub mod record;
@@ -9,5 +11,7 @@ pub mod sketch;
 pub mod sqlite;
 pub mod window;
 
+#[cfg(test)]
+mod alteration;
 mod binary;
 mod damage;

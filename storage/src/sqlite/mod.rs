@@ -2,6 +2,8 @@
 //! columns, with sums beside them; changes and gaps are rows.
 
 pub mod checkpointer;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod reader;
 pub mod retention;
 pub mod upkeep;

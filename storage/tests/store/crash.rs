@@ -7,9 +7,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::dice::Dice;
+use crate::dice::{Dice, times};
+use crate::life::{FIRST_FORMAT, Said, write};
 use crate::model::Model;
-use crate::workload::{Said, add, number, verify, write};
+use crate::verdict::{Acknowledged, of_the_first_format, verify};
 
 /// Names the store to the process that is killed.
 const STORE: &str = "STORE_OF_THE_WRITER_THAT_IS_KILLED";
@@ -20,33 +21,42 @@ const FIRST: &str = "FIRST_BATCH_OF_THE_WRITER_THAT_IS_KILLED";
 /// How often to kill; a thorough run takes 220.
 const KILLS: &str = "STORE_KILLS";
 
-/// After that many kills a new store is begun, so that its creation is interrupted as well.
+/// After that many kills a new store is begun, so that its creation is interrupted as well. Every other one is a store
+/// of the first format.
 const KILLS_OF_A_STORE: u64 = 20;
+
+/// The first kills of a store come before the first batch.
+const EARLY_KILLS: u64 = 2;
 
 #[test]
 fn a_killed_writer_loses_nothing_that_it_acknowledged() {
     let seed = RandomState::new().hash_one(0);
     let mut dice = Dice::new(seed);
     let directory = tempfile::tempdir().unwrap();
-    let kills = number(KILLS, 6);
-    let (mut model, mut next, mut written) = (Model::default(), 0, 0);
+    let kills = times(KILLS, 8);
+    let mut acknowledged = Acknowledged::nothing(Model::default(), 0);
+    let mut written = 0;
     let mut phases: BTreeMap<String, u64> = BTreeMap::new();
     for round in 0..kills {
-        if round % KILLS_OF_A_STORE == 0 {
-            (model, next) = (Model::default(), 0);
+        let (store, turn) = (round / KILLS_OF_A_STORE, round % KILLS_OF_A_STORE);
+        let path = directory.path().join(format!("{store}.db"));
+        if turn == 0 {
+            acknowledged = Acknowledged::nothing(Model::default(), 0);
+            if store % 2 == 1 {
+                std::fs::write(&path, FIRST_FORMAT).unwrap();
+                acknowledged = Acknowledged::nothing(of_the_first_format(), 0);
+            }
         }
-        let path = directory.path().join(format!("{}.db", round / KILLS_OF_A_STORE));
-        // Some die before their first batch: in the beginning, or in the recovery from the death before.
-        let acknowledgements = if dice.once_in(5) { 0 } else { dice.below(100) };
+        // Later ones, too, may come in the recovery from the death before.
+        let acknowledgements = if turn < EARLY_KILLS || dice.once_in(5) { 0 } else { dice.below(100) };
         let wait = Duration::from_micros(dice.below(20_000));
-        let (acknowledged, phase) = write_until_killed(&path, next, acknowledgements, wait);
-        for number in next..acknowledged {
-            add(&mut model, number);
+        let (next, phase) = write_until_killed(&path, acknowledged.next, acknowledgements, wait);
+        while acknowledged.next < next {
+            acknowledged.add();
+            written += 1;
         }
-        written += acknowledged - next;
-        next = acknowledged;
-        if let Err(wrong) = verify(&path, &mut model, &mut next) {
-            panic!("seed {seed}, round {round}, killed in `{phase}` after {acknowledged} batches: {wrong}");
+        if let Err(wrong) = verify(&path, &mut acknowledged) {
+            panic!("seed {seed}, round {round}, killed in `{phase}` after {next} batches: {wrong}");
         }
         *phases.entry(phase).or_default() += 1;
     }

@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same for the same seed.
+//! How thorough a test is, and numbers that look random and are the same for the same seed.
 
 /// A stream of numbers: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
 pub(crate) struct Dice(u64);
@@ -25,4 +25,9 @@ impl Dice {
     pub(crate) fn once_in(&mut self, of: u64) -> bool {
         self.below(of) == 0
     }
+}
+
+/// The number in the environment variable of that name, which says how often to try something.
+pub(crate) fn times(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |number| number.parse().unwrap())
 }

@@ -1,11 +1,10 @@
 //! A disk that is full or fails takes nothing away that was acknowledged, and is called what it is.
 
-use crate::dice::Dice;
-use crate::model::Model;
+use crate::dice::{Dice, times};
 use crate::power::cut;
 use crate::recorder::event::Event;
-use crate::recorder::{Fault, Recording, moments, record};
-use crate::workload::{add, number, verify};
+use crate::recorder::{Fault, Found, Recording, moments, record};
+use crate::verdict::verify;
 
 /// Batches of a writer, from the first up to the second: one in the midst of them closes the store and opens it again.
 const BATCHES: (i64, i64) = (25, 55);
@@ -21,39 +20,44 @@ const CUTS: u64 = 5;
 
 #[test]
 fn a_full_disk_keeps_what_was_acknowledged_and_takes_the_batch_when_there_is_room() {
-    let Some(whole) = record(BATCHES, None) else { return };
-    let runs = number(FULL_DISKS, 16);
+    let half = times(FULL_DISKS, 16).div_ceil(2);
     let mut met = 0;
-    for (turn, call) in calls(&whole, runs, is_write).into_iter().enumerate() {
-        let fault = if turn % 2 == 0 { Fault::NoSpace(call) } else { Fault::HalfWritten(call) };
-        let Some(recording) = record(BATCHES, Some(fault)) else { return };
-        met += u64::from(recording.met_the_fault());
-        let (mut model, mut next) = acknowledged(&recording);
-        assert_eq!(next, BATCHES.1, "{fault:?}");
-        assert_eq!(verify(&recording.store(), &mut model, &mut next), Ok(()), "{fault:?}");
+    for found in Found::ALL {
+        let Some(whole) = record(found, BATCHES, None) else { return };
+        for (turn, call) in calls(&whole, half, is_write).into_iter().enumerate() {
+            let fault = if turn % 2 == 0 { Fault::NoSpace(call) } else { Fault::HalfWritten(call) };
+            let Some(recording) = record(found, BATCHES, Some(fault)) else { return };
+            met += u64::from(recording.met_the_fault());
+            let mut acknowledged = recording.acknowledged();
+            assert_eq!(acknowledged.next, BATCHES.1, "{found:?} {fault:?}");
+            assert_eq!(verify(&recording.store(), &mut acknowledged), Ok(()), "{found:?} {fault:?}");
+        }
     }
-    println!("{runs} full disks, {met} told by a writer");
-    assert!(met * 10 >= runs * 8, "only {met} of {runs} faults were met");
+    println!("{} full disks, {met} told by a writer", 2 * half);
+    assert!(met * 10 >= 2 * half * 8, "only {met} of {} faults were met", 2 * half);
 }
 
 #[test]
 fn a_sync_that_fails_loses_nothing_that_was_acknowledged() {
-    let Some(whole) = record(BATCHES, None) else { return };
-    let sampled = calls(&whole, number(FAILED_SYNCS, 8), is_sync_of_a_file);
-    let created = whole.events.iter().position(|event| matches!(event, Event::Said(said) if said == "phase append\n"));
-    let of_the_creation = whole.events[..created.unwrap()].iter().filter(|event| is_sync_of_a_file(event)).count();
+    let half = times(FAILED_SYNCS, 8).div_ceil(2);
     let (mut runs, mut met) = (0, 0);
-    for (turn, call) in (1..=of_the_creation).chain(sampled).enumerate() {
-        let fault = if turn % 2 == 0 { Fault::Sync(call) } else { Fault::LastSync(call) };
-        let Some(recording) = record(BATCHES, Some(fault)) else { return };
-        let failed = recording.events.iter().any(|event| matches!(event, Event::Lost(_)));
-        assert_eq!(recording.met_the_fault(), failed, "{fault:?}: a sync that failed was not told");
-        (runs, met) = (runs + 1, met + u64::from(failed));
-        let (mut model, mut next) = acknowledged(&recording);
-        assert_eq!(verify(&recording.store(), &mut model, &mut next), Ok(()), "{fault:?}");
-        // The system may have thrown away what it could not sync, and a later sync does not bring it back.
-        let found = cut(recording.events, BATCHES.0, CUTS, true);
-        assert_eq!(found.bad, Vec::<String>::new(), "{fault:?}");
+    for found in Found::ALL {
+        let Some(whole) = record(found, BATCHES, None) else { return };
+        let is_begun = |event: &Event| matches!(event, Event::Said(said) if said == "phase append\n");
+        let beginning = whole.events.iter().take_while(|event| !is_begun(event));
+        let of_the_beginning = beginning.filter(|event| is_sync_of_a_file(event)).count();
+        let sampled = calls(&whole, half, is_sync_of_a_file);
+        for (turn, call) in (1..=of_the_beginning).chain(sampled).enumerate() {
+            let fault = if turn % 2 == 0 { Fault::Sync(call) } else { Fault::LastSync(call) };
+            let Some(recording) = record(found, BATCHES, Some(fault)) else { return };
+            let failed = recording.events.iter().any(|event| matches!(event, Event::Lost(_)));
+            assert_eq!(recording.met_the_fault(), failed, "{found:?} {fault:?}: a sync that failed was not told");
+            (runs, met) = (runs + 1, met + u64::from(failed));
+            assert_eq!(verify(&recording.store(), &mut recording.acknowledged()), Ok(()), "{found:?} {fault:?}");
+            // The system may have thrown away what it could not sync, and a later sync does not bring it back.
+            let states = cut(recording, CUTS, true);
+            assert_eq!(states.bad, Vec::<String>::new(), "{found:?} {fault:?}");
+        }
     }
     println!("{runs} failed syncs, {met} told by a writer");
     assert!(met * 10 >= runs * 8, "only {met} of {runs} faults were met");
@@ -72,18 +76,4 @@ fn is_write(event: &Event) -> bool {
 
 fn is_sync_of_a_file(event: &Event) -> bool {
     matches!(event, Event::Sync(name) if name != ".")
-}
-
-/// What the store must hold, and the first batch that was not acknowledged.
-fn acknowledged(recording: &Recording) -> (Model, i64) {
-    let (mut model, mut next) = (Model::default(), BATCHES.0);
-    for event in &recording.events {
-        if let Event::Said(said) = event
-            && said.starts_with("ack ")
-        {
-            add(&mut model, next);
-            next += 1;
-        }
-    }
-    (model, next)
 }

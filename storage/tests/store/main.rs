@@ -16,6 +16,8 @@ mod fixtures;
 #[cfg(target_os = "linux")]
 mod full_disk;
 #[cfg(test)]
+mod life;
+#[cfg(test)]
 mod migration;
 #[cfg(test)]
 mod model;
@@ -32,5 +34,7 @@ mod recorder;
 mod retention;
 #[cfg(test)]
 mod sharing;
+#[cfg(test)]
+mod verdict;
 #[cfg(test)]
 mod workload;

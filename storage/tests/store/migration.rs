@@ -11,8 +11,7 @@ use storage::sqlite::reader::Reader;
 use storage::sqlite::writer::{Counts, Writer};
 use tempfile::TempDir;
 
-/// A store of format 1: three targets and two agents over two days, with failures, details, gaps and changes.
-const FIRST: &[u8] = include_bytes!("format-1.db");
+use crate::life::FIRST_FORMAT;
 
 /// A result as the first format kept it: names, numbers, detail.
 type Old = ([String; 3], Vec<Option<i64>>, Option<String>);
@@ -78,7 +77,7 @@ fn a_migration_that_finds_damage_leaves_the_store_as_it_is() {
 fn first() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
-    std::fs::write(&path, FIRST).unwrap();
+    std::fs::write(&path, FIRST_FORMAT).unwrap();
     (directory, path)
 }
 

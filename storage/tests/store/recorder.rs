@@ -13,8 +13,9 @@ use tempfile::TempDir;
 
 use self::event::{Event, parse};
 use crate::dice::Dice;
+use crate::life::{FIRST_FORMAT, Said, write};
 use crate::model::Model;
-use crate::workload::{Said, add, compare, write};
+use crate::verdict::{Acknowledged, compare, of_the_first_format};
 
 /// Set where there is no C compiler: what needs the recorder is then left out, and says so.
 const WITHOUT_COMPILER: &str = "STORE_WITHOUT_CC";
@@ -22,7 +23,7 @@ const WITHOUT_COMPILER: &str = "STORE_WITHOUT_CC";
 /// Calls of the recorded process go into the directory named by this variable.
 const DIRECTORY: &str = "DIRECTORY_OF_THE_WRITER_THAT_IS_RECORDED";
 
-/// Its first batch, and the number after that of its last one.
+/// What it finds, its first batch, and the number after that of its last one.
 const BATCHES: &str = "BATCHES_OF_THE_WRITER_THAT_IS_RECORDED";
 
 /// The only error that it survives, and how.
@@ -44,8 +45,42 @@ pub(crate) enum Fault {
     LastSync(usize),
 }
 
+/// What a writer finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// No store.
+    Nothing,
+    /// A store of the first format.
+    FirstFormat,
+}
+
+impl Found {
+    /// All of them.
+    pub(crate) const ALL: [Self; 2] = [Self::Nothing, Self::FirstFormat];
+
+    /// What must be there before the first batch.
+    fn model(self) -> Model {
+        match self {
+            Self::Nothing => Model::default(),
+            Self::FirstFormat => of_the_first_format(),
+        }
+    }
+
+    /// The files that were there before the writer.
+    pub(crate) fn files(self) -> BTreeMap<String, Vec<u8>> {
+        match self {
+            Self::Nothing => BTreeMap::new(),
+            Self::FirstFormat => [("a.db".to_owned(), FIRST_FORMAT.to_owned())].into(),
+        }
+    }
+}
+
 /// A writer that has ended.
 pub(crate) struct Recording {
+    /// What it found.
+    pub(crate) found: Found,
+    /// Its first batch.
+    pub(crate) first: i64,
     /// What it left.
     pub(crate) directory: TempDir,
     /// Its calls.
@@ -58,18 +93,37 @@ impl Recording {
         self.directory.path().join("a.db")
     }
 
+    /// What must be there before the first batch.
+    pub(crate) fn nothing_acknowledged(&self) -> Acknowledged {
+        Acknowledged::nothing(self.found.model(), self.first)
+    }
+
+    /// What must be there at the end.
+    pub(crate) fn acknowledged(&self) -> Acknowledged {
+        let mut acknowledged = self.nothing_acknowledged();
+        for event in &self.events {
+            if matches!(event, Event::Said(said) if said.starts_with("ack ")) {
+                acknowledged.add();
+            }
+        }
+        acknowledged
+    }
+
     /// Whether the writer met the fault.
     pub(crate) fn met_the_fault(&self) -> bool {
         self.events.iter().any(|event| matches!(event, Event::Said(said) if said == "met\n"))
     }
 }
 
-/// Records a writer that begins a store with the first of `batches`. None where the environment says that nothing can
-/// be recorded.
-pub(crate) fn record(batches: (i64, i64), fault: Option<Fault>) -> Option<Recording> {
+/// Records a writer that writes `batches` into what it found. None where the environment says that nothing can be
+/// recorded.
+pub(crate) fn record(found: Found, batches: (i64, i64), fault: Option<Fault>) -> Option<Recording> {
     let elsewhere = tempfile::tempdir().unwrap();
     let library = build(elsewhere.path())?;
     let directory = tempfile::tempdir().unwrap();
+    for (name, content) in found.files() {
+        std::fs::write(directory.path().join(name), content).unwrap();
+    }
     let log = elsewhere.path().join("recording");
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
@@ -78,7 +132,7 @@ pub(crate) fn record(batches: (i64, i64), fault: Option<Fault>) -> Option<Record
         .env("RECORDER_DIRECTORY", directory.path().canonicalize().unwrap())
         .env("RECORDER_LOG", &log)
         .env(DIRECTORY, directory.path())
-        .env(BATCHES, format!("{} {}", batches.0, batches.1));
+        .env(BATCHES, format!("{found:?} {} {}", batches.0, batches.1));
     if let Some(fault) = fault {
         let (survives, fail) = match fault {
             Fault::NoSpace(call) => ("full", format!("write:{call}")),
@@ -89,8 +143,8 @@ pub(crate) fn record(batches: (i64, i64), fault: Option<Fault>) -> Option<Record
         command.env("RECORDER_FAIL", fail).env(SURVIVES, survives);
     }
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{fault:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Some(Recording { directory, events: parse(&std::fs::read(&log).unwrap()) })
+    assert!(output.status.success(), "{found:?} {fault:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(Recording { found, first: batches.0, directory, events: parse(&std::fs::read(&log).unwrap()) })
 }
 
 /// Draws `count` positions in the recording, as many in each phase of the writer, and tells how often each was drawn.
@@ -103,7 +157,9 @@ pub(crate) fn moments(events: &[Event], count: u64, dice: &mut Dice) -> BTreeMap
         {
             phase = name;
         }
-        phases.entry(phase).or_default().push(position);
+        if event.file().is_some() {
+            phases.entry(phase).or_default().push(position);
+        }
     }
     let mut moments = BTreeMap::new();
     for positions in phases.values().cycle().take(count as usize) {
@@ -140,21 +196,23 @@ fn writer_that_is_recorded() {
     let directory = Path::new(&directory).canonicalize().unwrap();
     let path = directory.join("a.db");
     let batches = std::env::var(BATCHES).unwrap();
-    let (first, end) = batches.split_once(' ').unwrap();
+    let [found, first, end] = batches.split(' ').collect::<Vec<_>>()[..] else { panic!("not three words") };
+    let found = Found::ALL.into_iter().find(|known| format!("{known:?}") == found).unwrap();
     let (first, end): (i64, i64) = (first.parse().unwrap(), end.parse().unwrap());
     let survives = std::env::var(SURVIVES).unwrap_or_default();
 
     let mut file = File::create(directory.join(SAID)).unwrap();
-    let (mut next, mut is_open) = (first, false);
+    let mut acknowledged = Acknowledged::nothing(found.model(), first);
+    let mut is_open = false;
     let mut say = |line: &str| file.write_all(line.as_bytes()).unwrap();
     write(&path, first..end, |said| match said {
         Said::Phase(name) => {
             say(&format!("phase {name}\n"));
-            is_open = !["create", "open", "close"].contains(&name);
+            is_open = !["create", "migrate", "open", "close"].contains(&name);
         }
         Said::Written(number) => {
             say(&format!("ack {number}\n"));
-            next = number + 1;
+            acknowledged.add();
         }
         Said::Failed(error) => {
             match survives.as_str() {
@@ -169,9 +227,7 @@ fn writer_that_is_recorded() {
             }
             // Where no writer has it open, a reader needs room itself, for the files beside the store.
             if is_open {
-                let mut model = Model::default();
-                (first..next).for_each(|number| add(&mut model, number));
-                assert_eq!(compare(&path, &model), Ok(()), "{error:?}");
+                assert_eq!(compare(&path, &acknowledged), Ok(()), "{error:?}");
             }
             say("room\n");
         }

@@ -1,26 +1,16 @@
-//! What a writer writes while it is killed, cut off or left without room, and what its store must hold afterwards.
+//! What a writer writes while it is killed, cut off or left without room.
 //!
 //! The content of a batch follows from its number alone, so whoever watches the writer can tell what must be there.
 
-use std::fmt::Debug;
-use std::ops::ControlFlow;
-use std::path::Path;
-
 use jiff::Timestamp;
-use storage::error::Error;
 use storage::record::{
     Change, ChangeKind, Expect, Gap, Outcome, Phases, ProbeKind, ProbeResult, Reason, Record, Variant,
 };
-use storage::sqlite::reader::Reader;
-use storage::sqlite::reader::verify::Finding;
-use storage::sqlite::upkeep::Step;
-use storage::sqlite::writer::{Counts, Writer};
 
 use crate::dice::Dice;
-use crate::model::Model;
 
-/// First moment of batch 0: 2026-01-01.
-const START_S: i64 = 1_767_225_600;
+/// First moment of batch 0: 2026-11-02, the day after the last one in the store of the first format.
+const START_S: i64 = 1_793_577_600;
 
 /// Seconds from one run of a target to the next.
 const EVERY_S: i64 = 600;
@@ -31,9 +21,6 @@ const SLOTS: i64 = 6;
 /// A run that does not come in its own batch comes at most that many batches later.
 const LATEST: u64 = 40;
 
-/// A writer ends and begins again after that many batches.
-const BATCHES_OF_A_WRITER: i64 = 40;
-
 /// Target, agent, and the steps of a run: each begins when the one before has ended.
 const GROUPS: [(&str, &str, &[ProbeKind]); 4] = [
     ("orchestrator", "local", ProbeKind::ALL),
@@ -41,82 +28,6 @@ const GROUPS: [(&str, &str, &[ProbeKind]); 4] = [
     ("gateway", "local", &[ProbeKind::Login, ProbeKind::Jwt, ProbeKind::Permission]),
     ("billing", "local", &[ProbeKind::ApiKey, ProbeKind::Permission]),
 ];
-
-/// What a writer says of itself while it works.
-pub(crate) enum Said {
-    /// What it begins to do.
-    Phase(&'static str),
-    /// The batch of that number is written.
-    Written(i64),
-    /// Something failed. It is tried once more afterwards.
-    Failed(Error),
-}
-
-/// Writes batch after batch, with upkeep between them; now and then closes the store and opens it again.
-pub(crate) fn write(path: &Path, batches: impl Iterator<Item = i64>, mut say: impl FnMut(Said)) {
-    let mut open: Option<Writer> = None;
-    for number in batches {
-        let records = batch(number);
-        let mut writer = open.take().unwrap_or_else(|| {
-            say(Said::Phase(if path.exists() { "open" } else { "create" }));
-            twice(&mut say, |_| Writer::open(path))
-        });
-        say(Said::Phase("append"));
-        twice(&mut say, |_| writer.append(&records));
-        say(Said::Written(number));
-        twice(&mut say, |say| upkeep(&mut writer, number, |phase| say(Said::Phase(phase))));
-        if number % BATCHES_OF_A_WRITER == 0 {
-            say(Said::Phase("close"));
-            if let Err(error) = writer.close() {
-                say(Said::Failed(error));
-            }
-        } else {
-            open = Some(writer);
-        }
-    }
-    // The last one is left as a death would leave it, with its log.
-    std::mem::forget(open);
-}
-
-/// What `attempt` gives, if need be at the second time.
-fn twice<T, S: FnMut(Said)>(say: &mut S, mut attempt: impl FnMut(&mut S) -> Result<T, Error>) -> T {
-    attempt(say).unwrap_or_else(|error| {
-        say(Said::Failed(error));
-        attempt(say).unwrap()
-    })
-}
-
-/// What the owner of a store does between batches, said piece by piece.
-fn upkeep(writer: &mut Writer, number: i64, mut say: impl FnMut(&'static str)) -> Result<(), Error> {
-    loop {
-        match writer.due() {
-            Some(Step::Sealing) => say("seal"),
-            Some(Step::Merging) => say("merge"),
-            Some(Step::Vacuuming) | None => {}
-        }
-        if !writer.maintain()? {
-            break;
-        }
-    }
-    if number % 7 == 0 {
-        say("checkpoint");
-        writer.checkpoint()?;
-    }
-    if number % 31 == 0 {
-        say("compact");
-        writer.compact(|_| ())?;
-    }
-    Ok(())
-}
-
-/// Whether everything that the store derives from its results agrees with them.
-fn clean(path: &Path) -> Result<(), String> {
-    let verdict = Reader::open(path).and_then(|reader| reader.verify(|_, _| ())).map_err(told("verify"))?;
-    match verdict.findings.first() {
-        None => Ok(()),
-        Some(Finding { place, message }) => Err(format!("{place}: {message}")),
-    }
-}
 
 /// The records of the batch of that number.
 pub(crate) fn batch(number: i64) -> Vec<Record> {
@@ -152,93 +63,9 @@ pub(crate) fn batch(number: i64) -> Vec<Record> {
     records
 }
 
-/// Gives `model` the batch of that number.
-pub(crate) fn add(model: &mut Model, number: i64) {
-    let mut counts = Counts::default();
-    batch(number).iter().for_each(|record| model.append(record, &mut counts));
-}
-
-/// Opens the store whose writer died, and finds what is wrong with it. `model` was given every batch before `next`.
-/// Batch `next` may be there as well, whole; both are then brought up to it.
-pub(crate) fn verify(path: &Path, model: &mut Model, next: &mut i64) -> Result<(), String> {
-    // The writer goes first: there may be no store yet, or one that it must bring to the newest format.
-    let mut writer = Writer::open(path).map_err(told("open a writer"))?;
-    if let Err(difference) = compare(path, model) {
-        add(model, *next);
-        *next += 1;
-        compare(path, model).map_err(|_| difference)?;
-    }
-    clean(path)?;
-    if of(model) == Everything::default() {
-        return Ok(());
-    }
-    let again = writer.append(&batch(*next - 1)).map_err(told("append"))?;
-    if again.new == 0 { Ok(()) } else { Err(format!("records that were there were taken as new: {again:?}")) }
-}
-
-/// Says how the store differs from `model`, if it does.
-pub(crate) fn compare(path: &Path, model: &Model) -> Result<(), String> {
-    let found = everything(path)?;
-    let expected = of(model);
-    if found == expected { Ok(()) } else { Err(difference(&expected, &found)) }
-}
-
-/// The number in the environment variable of that name, which says how thorough a test is.
-pub(crate) fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |number| number.parse().unwrap())
-}
-
-/// Everything that a store holds.
-type Everything = (Vec<ProbeResult>, Vec<Change>, Vec<Gap>);
-
-fn of(model: &Model) -> Everything {
-    (model.results(None), model.changes(None), model.gaps(None))
-}
-
-/// What is in the store, series by series.
-fn everything(path: &Path) -> Result<Everything, String> {
-    let reader = Reader::open(path).map_err(told("open a reader"))?;
-    let mut results = Vec::new();
-    for series in reader.series().map_err(told("read the series"))? {
-        let before = results.len();
-        reader
-            .results(Some(&series.key()), None, |result| {
-                results.push(result);
-                ControlFlow::Continue(())
-            })
-            .map_err(told("read the results"))?;
-        let read = results.len() - before;
-        if read as u64 != series.count {
-            return Err(format!("{:?} counts {} results, and {read} are there", series.key(), series.count));
-        }
-    }
-    let counted = reader.counts().map_err(told("count"))?.results;
-    if results.len() as u64 != counted {
-        return Err(format!("the store counts {counted} results, and {} are there", results.len()));
-    }
-    let changes = reader.changes(None).map_err(told("read the changes"))?;
-    Ok((results, changes, reader.gaps(None).map_err(told("read the gaps"))?))
-}
-
-/// How two contents differ, in short.
-fn difference(expected: &Everything, found: &Everything) -> String {
-    let [results, changes, gaps] = [
-        unlike("results", &expected.0, &found.0),
-        unlike("changes", &expected.1, &found.1),
-        unlike("gaps", &expected.2, &found.2),
-    ];
-    format!("{results}; {changes}; {gaps}")
-}
-
-fn unlike<T: PartialEq + Debug>(what: &str, expected: &[T], found: &[T]) -> String {
-    let alike = expected.iter().zip(found).take_while(|(one, other)| one == other).count();
-    let (one, other) = (expected.get(alike), found.get(alike));
-    let (wanted, there) = (expected.len(), found.len());
-    format!("{wanted} {what} are expected and {there} are there, alike up to {alike}: {one:?} and {other:?}")
-}
-
-fn told<E: std::fmt::Display>(doing: &'static str) -> impl Fn(E) -> String {
-    move |error| format!("cannot {doing}: {error}")
+/// The moment at which the batch of that number is complete.
+pub(crate) fn end(number: i64) -> Timestamp {
+    second((number + 1) * SLOTS)
 }
 
 fn second(slot: i64) -> Timestamp {

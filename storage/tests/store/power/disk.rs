@@ -52,9 +52,11 @@ enum Left {
 }
 
 impl Disk {
-    pub(crate) fn new(syncs: bool) -> Self {
-        let (names, certain_names) = (BTreeMap::new(), BTreeMap::new());
-        Self { files: Vec::new(), names, certain_names, namings: Vec::new(), syncs }
+    /// A disk on which `found` was long ago.
+    pub(crate) fn new(found: Files, syncs: bool) -> Self {
+        let names: BTreeMap<String, usize> = found.keys().cloned().zip(0..).collect();
+        let files = found.into_values().map(|certain| File { certain, edits: Vec::new() }).collect();
+        Self { files, certain_names: names.clone(), names, namings: Vec::new(), syncs }
     }
 
     /// Does what the process did. `dice` decide what a failed sync has left. The `-shm` files are left out, for they
