@@ -12,6 +12,9 @@ const ERROR: f64 = 0.01;
 /// From the upper end of one bucket to the next.
 const GROWTH: f64 = (1.0 + ERROR) / (1.0 - ERROR);
 
+/// Stored numbers below this one are their own single byte.
+const ONE_BYTE: u8 = 0x80;
+
 /// Buckets above zero, up to the one that holds the largest number.
 const BUCKETS: usize = 2219;
 
@@ -108,8 +111,14 @@ impl Sketch {
             return Ok(());
         }
         let mut bucket: u64 = take(&mut bytes)?;
-        while !bytes.is_empty() {
-            let count: u64 = take(&mut bytes)?;
+        // A report of many series reads millions of counts, nearly all of them of one byte.
+        while let Some((first, rest)) = bytes.split_first() {
+            let count = if *first < ONE_BYTE {
+                bytes = rest;
+                u64::from(*first)
+            } else {
+                take(&mut bytes)?
+            };
             if count == 0 {
                 bucket = bucket.saturating_add(take(&mut bytes)?);
                 continue;

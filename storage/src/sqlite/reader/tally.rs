@@ -12,7 +12,7 @@ use super::{Member, Reader, SeriesKey, tail};
 use crate::error::{Error, Trouble};
 use crate::record::{Outcome, Reason};
 
-use crate::sqlite::rollup::{Day, Hour, counts_of};
+use crate::sqlite::rollup::{Day, Hour, add_counts};
 use crate::sqlite::standing::Generation;
 use crate::window::Window;
 
@@ -159,7 +159,7 @@ impl Sums {
             let Some(counts) = self.series.get_mut(&series) else { return Ok(()) };
             let (results, bad, covered_ms): (u64, u64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
             if bad > 0 {
-                counts.merge(&counts_of(row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?)?);
+                add_counts(row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?, counts)?;
             } else {
                 counts.results += results;
                 counts.covered_ms = counts.covered_ms.wrapping_add(covered_ms as u64);
