@@ -16,7 +16,8 @@ from kit import ROOT, authprobe, directory, load, say, table  # noqa: E402  (fou
 # Name, question and options of what is asked.
 QUESTIONS = (
     ("availability", "availability"), ("availability, cut", "availability", "--cut"),
-    ("availability, one series", "availability", "--one"), ("availability, one series, cut", "availability", "--one", "--cut"),
+    ("availability, one series", "availability", "--one"),
+    ("availability, one series, cut", "availability", "--one", "--cut"),
     ("quantiles", "quantiles"), ("quantiles, cut", "quantiles", "--cut"),
     ("quantiles, one series", "quantiles", "--one"), ("quantiles, one series, cut", "quantiles", "--one", "--cut"),
     ("quantiles, exact, one series", "exact", "--one"), ("quantiles, exact", "exact"),
@@ -61,9 +62,9 @@ def ask(measure, store, runs):
 def through_the_program(store, place, results):
     """Exports a store and imports that with the real program: records a second, CPU, peak memory."""
     lines, copy, told = place / "all.ndjson", place / "imported.db", {}
-    steps = (("export", ["export", "--store", store], lines, None), ("import", ["import", "--store", copy, lines], None, None),
-             ("import again", ["import", "--store", copy, lines], None, None))
-    for name, words, out, _ in steps:
+    steps = (("export", ["export", "--store", store], lines), ("import", ["import", "--store", copy, lines], None),
+             ("import again", ["import", "--store", copy, lines], None))
+    for name, words, out in steps:
         before, begun = load(), time.monotonic()
         with open(out or os.devnull, "wb") as output:
             child = subprocess.Popen([authprobe(), *map(str, words)], stdout=output, stderr=subprocess.DEVNULL)
@@ -79,14 +80,19 @@ def through_the_program(store, place, results):
     return told
 
 
+def largest(tables):
+    """The five largest tables, each after its bytes a result."""
+    return sorted(((size, name) for name, size in tables.items()), reverse=True)[:5]
+
+
 def show(told):
     """The figures as Markdown."""
     table(
-        ["fill", "results", "results/s of CPU, store", "with drawing", "bytes written/result", "commit ms, min / p50 / p99 / max",
-         "longest piece ms", "peak MiB", "load"],
+        ["fill", "results", "results/s of CPU, store", "with drawing", "bytes written/result",
+         "commit ms, min / p50 / p99 / max", "longest piece ms", "peak MiB", "load"],
         [[
-            name, f"{one['results']:,}", f"{one['results'] / one['store_cpu_s']:,.0f}", f"{one['results'] / one['cpu_s']:,.0f}",
-            f"{one['written'] / one['results']:.0f}",
+            name, f"{one['results']:,}", f"{one['results'] / one['store_cpu_s']:,.0f}",
+            f"{one['results'] / one['cpu_s']:,.0f}", f"{one['written'] / one['results']:.0f}",
             " / ".join(f"{one['commit_ms'][key]:.2f}" for key in ("min", "p50", "p99", "max")),
             f"{one['piece_ms']['max']:.0f}", f"{one['peak_mib']:.1f}", f"{one['load']:.1f}",
         ] for name, one in told["fill"].items()],
@@ -95,7 +101,7 @@ def show(told):
         ["size", "bytes/result", "× floor", "by table"],
         [[
             name, f"{one['bytes_a_result']:.3f}", f"{one['of_floor']:.3f}",
-            ", ".join(f"{table} {size:.3f}" for table, size in sorted(one["tables"].items(), key=lambda pair: -pair[1])[:5]),
+            ", ".join(f"{name} {size:.3f}" for size, name in largest(one["tables"])),
         ] for name, one in told["size"].items()],
     )
     table(
@@ -118,8 +124,8 @@ def main():
     parser.add_argument("--series", type=int, default=100)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--steps", default="chained", choices=["chained", "together", "independent"])
-    parser.add_argument("--batches", default="100,1000", help="results of a commit, by commas; the first store is kept on")
-    parser.add_argument("--inline", action="store_true", help="also with checkpoints inside the writer, when they are due")
+    parser.add_argument("--batches", default="100,1000", help="results of a commit, by commas; the first one is asked")
+    parser.add_argument("--inline", action="store_true", help="also with checkpoints between the commits")
     parser.add_argument("--runs", type=int, default=20, help="of each question")
     parser.add_argument("--program", action="store_true", help="also export and import with the program")
     parser.add_argument("--json", default="own.json", help="where the figures go")
@@ -135,7 +141,7 @@ def main():
             told["fill"][f"{one.stem} a commit"] = fill(measure, drawn["cpu_s"], one, "--batch", one.stem)
         if args.inline:
             one = place / "inline.db"
-            told["fill"][f"{store.stem} a commit, checkpoints inside"] = fill(
+            told["fill"][f"{store.stem} a commit, checkpoints between"] = fill(
                 measure, drawn["cpu_s"], one, "--batch", store.stem, "--inline")
             one.unlink()
         for one in others:
