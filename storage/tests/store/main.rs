@@ -16,6 +16,8 @@ mod fixtures;
 #[cfg(target_os = "linux")]
 mod full_disk;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod migration;
@@ -24,6 +26,8 @@ mod model;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod power;
+#[cfg(test)]
+mod reading;
 #[cfg(test)]
 #[cfg(unix)]
 mod readonly;
