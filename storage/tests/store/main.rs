@@ -41,4 +41,6 @@ mod sharing;
 #[cfg(test)]
 mod verdict;
 #[cfg(test)]
+mod verify;
+#[cfg(test)]
 mod workload;

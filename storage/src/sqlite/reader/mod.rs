@@ -320,6 +320,7 @@ struct Member {
 }
 
 /// What the newest result of a series says about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Newest {
     time_ms: i64,
     kind: u8,
