@@ -15,6 +15,8 @@ const HOURS: usize = 24;
 /// No two results of a series begin in the same millisecond.
 const MOST_RESULTS: u64 = HOUR_MS as u64;
 
+const MORE_FAILURES: Damage = Damage("more failures than results");
+
 /// A day in UTC.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Day {
@@ -148,7 +150,7 @@ impl Day {
         })?;
         day.sketch.merge_encoded(sketch)?;
         if day.hours.iter().any(|hour| hour.bad() > hour.results) {
-            return Err(Damage("more failures than results"));
+            return Err(MORE_FAILURES);
         }
         let succeeded = day.results() - day.bad();
         if succeeded == day.sketch.count() { Ok(day) } else { Err(Damage("durations do not fit the results")) }
@@ -191,7 +193,7 @@ pub(crate) fn counts_of(bytes: &[u8]) -> Result<Hour, Damage> {
         }
         Piece::Others { kind, count, .. } => *all.others.entry(kind).or_default() += count,
     })?;
-    Ok(all)
+    if all.bad() > all.results { Err(MORE_FAILURES) } else { Ok(all) }
 }
 
 /// Adds the durations of an encoded day to `sketch`, without reading its counts. After an error the sketch may hold a

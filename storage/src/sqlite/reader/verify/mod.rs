@@ -151,6 +151,9 @@ fn unsealed(connection: &Connection, tail: &Tail, verdict: &mut Verdict) -> rusq
         if !rows.iter().all(has_words) {
             verdict.find("hot", format!("series {series} has results with words that are in no list"));
         }
+        if !rows.is_sorted_by(|row, next| row.time_ms < next.time_ms) {
+            verdict.find("hot", format!("series {series} has results that do not rise"));
+        }
         if noted.remove(&series).unwrap_or_default() != Notes::of(rows) {
             verdict.find(format!("noted results of series {series}, not sealed"), noted::OTHERS);
         }
