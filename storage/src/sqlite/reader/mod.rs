@@ -111,12 +111,16 @@ impl Reader {
     }
 
     /// Runs `read` on the store as it is at one moment. To be short: meanwhile the writer's log can only grow.
-    /// Without it, every page of results, every list shows what was written last.
+    /// Without it, every page of results, every list shows what was written last. Inside of another one it is at the
+    /// moment of that.
     ///
     /// # Errors
     ///
     /// Those of `read`, and when the store cannot be read.
     pub fn at_one_moment<T, E: From<Error>>(&self, read: impl FnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
+        if !self.connection.is_autocommit() {
+            return read(self);
+        }
         let moment = self.connection.unchecked_transaction().map_err(|error| self.failed(error))?;
         let answer = read(self)?;
         moment.finish().map_err(|error| self.failed(error))?;
