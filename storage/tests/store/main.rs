@@ -26,6 +26,8 @@ mod migration;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod pieces;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod power;
 #[cfg(test)]

@@ -30,7 +30,7 @@ use crate::check;
 use crate::damage::Damage;
 use crate::error::{Error, Trouble};
 use crate::record::{Change, Expect, Gap, ProbeKind, Variant};
-use crate::window::{Window, milliseconds_up};
+use crate::window::{Window, at_millisecond, milliseconds_up};
 
 /// How long a reader waits while a store is being recovered after a crash.
 const WAIT: Duration = Duration::from_secs(5);
@@ -349,8 +349,8 @@ impl Newest {
             kind: ProbeKind::from_code(self.kind)?,
             expect: Expect::from_code(self.expect)?,
             variant: Variant::from_code(self.variant)?,
-            first: Timestamp::from_millisecond(first_ms).ok()?,
-            last: Timestamp::from_millisecond(self.time_ms).ok()?,
+            first: at_millisecond(first_ms)?,
+            last: at_millisecond(self.time_ms)?,
             every_s: self.every_ms.map(|milliseconds| milliseconds as f64 / 1000.0),
             count,
         })

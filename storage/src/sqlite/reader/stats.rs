@@ -11,6 +11,7 @@ use crate::error::{Error, Trouble};
 use crate::sqlite::schema::FORMAT;
 use crate::sqlite::standing::Standing;
 use crate::sqlite::{day, open};
+use crate::window::at_millisecond;
 
 /// What a store holds, and what that takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,9 +103,7 @@ fn measure(connection: &Connection, totals: Totals) -> Result<Stats, Trouble> {
         rounded: count("SELECT coalesce(sum(n), 0) FROM block1 WHERE rounded")?,
         first: None,
         last: None,
-        kept_from: Standing::read(connection)?
-            .dropped_day
-            .and_then(|day| Timestamp::from_millisecond(day::start(day)).ok()),
+        kept_from: Standing::read(connection)?.dropped_day.and_then(|day| at_millisecond(day::start(day))),
     })
 }
 
