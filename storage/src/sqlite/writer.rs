@@ -148,8 +148,9 @@ impl Writer {
         self.memory.as_ref().and_then(upkeep::due)
     }
 
-    /// Does one piece of what `retention` asks for at `now`, in one short transaction. Its clock follows `now`, but by
-    /// no more than a day an hour, so that a wrong clock of the machine is noticed before it has dropped much.
+    /// Does one piece of what `retention` asks for at `now`, in one short transaction. Its clock follows `now`, but each
+    /// writer lets it go on by no more than a day an hour, so that a wrong clock of the machine is noticed before it has
+    /// dropped much.
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ use crate::sqlite::day::{self, DAY_MS};
 use crate::sqlite::row::Row;
 use crate::window::Window;
 
-/// Results that are held at once, unless more of them fall into one millisecond.
+/// About as many results as are held at once, as far as those of a day come evenly.
 const PAGE: u64 = 65_536;
 
 /// Results of one moment of the store, and the texts that they name.

@@ -32,7 +32,7 @@ pub struct Stats {
     pub series: u64,
     /// Results that are not sealed yet.
     pub hot: u64,
-    /// Results that came late and are not worked into blocks yet.
+    /// Results that came late and are not worked into blocks yet, without those that took the place of others.
     pub late: u64,
     /// Sealed blocks.
     pub blocks: u64,
