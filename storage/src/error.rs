@@ -158,6 +158,7 @@ impl Error {
             | Sqlite::Utf8Error(..) => {
                 return Self::Corrupt { path, reason: "a column holds what does not belong there".into() };
             }
+            Sqlite::QueryReturnedNoRows => return Self::Corrupt { path, reason: "a row is missing".into() },
             _ => return Self::Internal { path, reason: "a statement was used wrongly".into() },
         };
         let reason = cause.to_string();

@@ -9,6 +9,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::window::at_millisecond;
+
 /// One line of the interchange, one message to the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -489,7 +491,7 @@ pub struct Gap {
 /// Cuts a moment to whole milliseconds, the resolution in which starts are kept.
 #[must_use]
 pub fn to_milliseconds(time: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+    at_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
 fn milliseconds<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {

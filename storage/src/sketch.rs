@@ -72,9 +72,7 @@ impl Sketch {
     /// rounded up and at least 1. None when there are no durations.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        let share = q * self.count as f64;
-        // 0.07 · 100 is a little more than 7 in floating point, and yet not of rank 8.
-        let rank = ((share - share * 1e-12).ceil() as u64).clamp(1, self.count.max(1));
+        let rank = rank(q, self.count);
         let mut below = 0u64;
         let bucket = self.counts.iter().position(|count| {
             below = count.saturating_add(below);
@@ -154,6 +152,14 @@ impl PartialEq for Sketch {
 impl Eq for Sketch {}
 
 const MISSING: Damage = Damage("what is to be taken away is not there");
+
+/// The rank of the quantile `q` of `count` numbers, from 1: `q`·`count`, rounded up, of what is no quantile the nearest
+/// one.
+pub(crate) fn rank(q: f64, count: u64) -> u64 {
+    let share = q * count as f64;
+    // 0.07 · 100 is a little more than 7 in floating point, and yet not of rank 8.
+    ((share - share * 1e-12).ceil() as u64).clamp(1, count.max(1))
+}
 
 /// The bucket of zero is 0.
 fn bucket(us: u64) -> usize {

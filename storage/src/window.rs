@@ -55,6 +55,13 @@ impl Window {
     }
 }
 
+/// The moment so many milliseconds since 1970; none where no timestamp can name it.
+pub(crate) fn at_millisecond(milliseconds: i64) -> Option<Timestamp> {
+    // `from_millisecond` knows only the beginning of the last second that there is.
+    let nanosecond = i32::try_from(milliseconds.rem_euclid(1000) * 1_000_000).ok()?;
+    Timestamp::new(milliseconds.div_euclid(1000), nanosecond).ok()
+}
+
 /// The last whole millisecond that is not after `at`, since 1970.
 pub(crate) fn milliseconds_down(at: Timestamp) -> i64 {
     whole(at.as_nanosecond().div_euclid(1_000_000))
@@ -95,6 +102,17 @@ mod tests {
         assert!(!window(20, 30).overlaps(window(10, 20)));
         assert_eq!(window(10, 20).cut(window(15, 30)), Some(window(15, 20)));
         assert_eq!(window(10, 40).cut(window(15, 30)), Some(window(15, 30)));
+    }
+
+    #[test]
+    fn every_whole_millisecond_of_a_timestamp_is_a_moment() {
+        for time in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX] {
+            let milliseconds = milliseconds_down(time);
+            assert_eq!(at_millisecond(milliseconds).map(milliseconds_down), Some(milliseconds));
+        }
+        assert_eq!(at_millisecond(milliseconds_down(Timestamp::MIN) - 1), None);
+        assert_eq!(at_millisecond(milliseconds_down(Timestamp::MAX) + 1), None);
+        assert_eq!(at_millisecond(-1), Some("1969-12-31T23:59:59.999Z".parse().unwrap()));
     }
 
     #[test]

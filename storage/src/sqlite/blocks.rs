@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::block::{self, Block};
 use super::column::Effort;
-use super::head::{self, Head, MAX_ROWS, Precision};
+use super::head::{self, Head, MAX_ROWS, MAX_SECTIONS, Precision};
 use super::section::Section;
 use crate::error::Trouble;
 
@@ -123,7 +123,8 @@ pub(super) fn add(
         let block = block::encode(group, day, sections, level.effort(), Precision::Exact);
         insert(connection, level, group, day, &block, Precision::Exact)
     };
-    if sections.iter().map(|section| section.rows.len()).sum::<usize>() <= MAX_ROWS {
+    let rows: usize = sections.iter().map(|section| section.rows.len()).sum();
+    if rows <= MAX_ROWS && sections.len() <= MAX_SECTIONS {
         return pack(&sections);
     }
     for Section { series, rows } in sections {

@@ -94,7 +94,7 @@ pub(super) fn piece(connection: &Connection, memory: &mut Memory, retention: &Re
     Ok(Retained { more, ..Retained::default() })
 }
 
-/// From here on nothing of days before `day` is taken in or shown as a single result.
+/// From here on no result of days before `day` is taken in, and those that are there are dropped.
 fn set_dropped(connection: &Connection, memory: &mut Memory, day: i64) -> rusqlite::Result<()> {
     if memory.standing.dropped_day < Some(day) {
         memory.standing.dropped_day = Some(day);

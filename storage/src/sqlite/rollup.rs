@@ -15,6 +15,8 @@ const HOURS: usize = 24;
 /// No two results of a series begin in the same millisecond.
 const MOST_RESULTS: u64 = HOUR_MS as u64;
 
+const MORE_FAILURES: Damage = Damage("more failures than results");
+
 /// A day in UTC.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Day {
@@ -148,7 +150,7 @@ impl Day {
         })?;
         day.sketch.merge_encoded(sketch)?;
         if day.hours.iter().any(|hour| hour.bad() > hour.results) {
-            return Err(Damage("more failures than results"));
+            return Err(MORE_FAILURES);
         }
         let succeeded = day.results() - day.bad();
         if succeeded == day.sketch.count() { Ok(day) } else { Err(Damage("durations do not fit the results")) }
@@ -183,15 +185,20 @@ impl Hour {
 /// Adds all hours of an encoded day to `sum`, without its durations; for the many days of a report. After an error the
 /// sum may hold a part of them.
 pub(crate) fn add_counts(bytes: &[u8], sum: &mut Hour) -> Result<(), Damage> {
+    let (mut of_day, mut bad) = (0u64, 0u64);
     read_counts(bytes, |piece| match piece {
         Piece::Run { hours, results, covered_ms } => {
             let hours = hours.len() as u64;
+            of_day += hours * results;
             sum.results += hours * results;
             sum.covered_ms = sum.covered_ms.wrapping_add(hours.wrapping_mul(covered_ms));
         }
-        Piece::Others { kind, count, .. } => *sum.others.entry(kind).or_default() += count,
+        Piece::Others { kind, count, .. } => {
+            bad = bad.saturating_add(count);
+            *sum.others.entry(kind).or_default() += count;
+        }
     })?;
-    Ok(())
+    if bad > of_day { Err(MORE_FAILURES) } else { Ok(()) }
 }
 
 /// Adds the durations of an encoded day to `sketch`, without reading its counts. After an error the sketch may hold a

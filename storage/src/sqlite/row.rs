@@ -1,10 +1,9 @@
 //! What is kept of a result besides its series, as numbers.
 
-use jiff::Timestamp;
-
 use super::reader::SeriesKey;
 use crate::check;
 use crate::record::{Expect, Outcome, Phases, ProbeKind, ProbeResult, Reason, Variant};
+use crate::window::at_millisecond;
 
 /// One result of a series, as it stands in tables and blocks. A code is the one that `record` gives the word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +77,7 @@ impl Row {
             return None;
         }
         Some(ProbeResult {
-            time: Timestamp::from_millisecond(self.time_ms).ok()?,
+            time: at_millisecond(self.time_ms)?,
             target: key.target.clone(),
             probe: key.probe.clone(),
             kind: ProbeKind::from_code(self.kind)?,

@@ -13,6 +13,7 @@ use super::overlay;
 use super::rollups::Difference;
 use super::row::Row;
 use super::section::Section;
+use crate::damage::Damage;
 use crate::error::Trouble;
 
 /// Results in the active generation at which it is frozen ..
@@ -64,7 +65,7 @@ pub(super) fn seal(connection: &Connection, memory: &mut Memory) -> Result<(), T
     Ok(())
 }
 
-fn read(connection: &Connection, memory: &Memory) -> rusqlite::Result<Frozen> {
+fn read(connection: &Connection, memory: &Memory) -> Result<Frozen, Trouble> {
     let mut groups: BTreeMap<i64, BTreeMap<i64, Vec<Row>>> = BTreeMap::new();
     let table = memory.standing.active.other().table();
     let mut statement = connection.prepare_cached(&format!("SELECT {CELLS} FROM {table} ORDER BY seq"))?;
@@ -74,7 +75,11 @@ fn read(connection: &Connection, memory: &Memory) -> rusqlite::Result<Frozen> {
         let Some(known) = memory.series.get(&series) else { continue };
         // What is not newer was sealed before sealing was broken off.
         if Some(row.time_ms) > known.sealed_ms {
-            groups.entry(known.group).or_default().entry(series).or_default().push(row);
+            let rows = groups.entry(known.group).or_default().entry(series).or_default();
+            if rows.last().is_some_and(|before| before.time_ms >= row.time_ms) {
+                return Err(Damage("hot results of a series do not rise").into());
+            }
+            rows.push(row);
         }
     }
     let sections =

@@ -148,8 +148,9 @@ impl Writer {
         self.memory.as_ref().and_then(upkeep::due)
     }
 
-    /// Does one piece of what `retention` asks for at `now`, in one short transaction. Its clock follows `now`, but by
-    /// no more than a day an hour, so that a wrong clock of the machine is noticed before it has dropped much.
+    /// Does one piece of what `retention` asks for at `now`, in one short transaction. Its clock follows `now`, but each
+    /// writer lets it go on by no more than a day an hour, so that a wrong clock of the machine is noticed before it has
+    /// dropped much.
     ///
     /// # Errors
     ///
@@ -307,5 +308,38 @@ mod tests {
         writer.connection.pragma_update(None, "max_page_count", 1 << 20).unwrap();
         assert_eq!(writer.append(&results(10, 100)).unwrap(), Counts { new: 100, ..Counts::default() });
         assert_eq!(Reader::open(&path).unwrap().counts().unwrap().results, 110);
+    }
+
+    #[test]
+    fn what_a_writer_knows_stays_true_whatever_step_finds_the_disk_full() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let mut writer = Writer::open(&path).unwrap();
+        let room = |writer: &Writer, more: i64| {
+            let pages: i64 = writer.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+            writer.connection.pragma_update(None, "max_page_count", pages + more).unwrap();
+        };
+        let is_full = |done: Result<(), Error>| u64::from(matches!(done, Err(Error::Full { .. })));
+        let mut failed = [0; 2];
+        for turn in 0..60 {
+            // Two hours and more pass, so that every turn has something to seal; some results are told again, late.
+            let mut batch = results(turn * 9000, 40);
+            batch.extend(results((turn - turn % 7) * 9000 - 5, 10));
+            for more in (turn % 5..).step_by(7) {
+                room(&writer, more);
+                let appended = writer.append(&batch).map(|_| ());
+                let done = appended.is_ok();
+                failed[0] += is_full(appended);
+                room(&writer, turn % 2);
+                failed[1] += is_full(writer.maintain().map(|_| ()));
+                assert_eq!(Reader::open(&path).unwrap().verify(|_, _| ()).unwrap().findings, vec![]);
+                if done {
+                    break;
+                }
+            }
+            let again = writer.append(&batch).unwrap();
+            assert_eq!((again.new, again.replaced), (0, 0), "turn {turn}");
+        }
+        assert!(failed.iter().all(|failed| *failed > 5), "{failed:?}");
     }
 }

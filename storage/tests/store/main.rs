@@ -16,14 +16,22 @@ mod fixtures;
 #[cfg(target_os = "linux")]
 mod full_disk;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod migration;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod pieces;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod power;
+#[cfg(test)]
+mod reading;
 #[cfg(test)]
 #[cfg(unix)]
 mod readonly;
@@ -36,5 +44,7 @@ mod retention;
 mod sharing;
 #[cfg(test)]
 mod verdict;
+#[cfg(test)]
+mod verify;
 #[cfg(test)]
 mod workload;

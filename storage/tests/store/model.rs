@@ -1,22 +1,14 @@
-//! The store against a model that is a few maps.
+//! A model of a store: a few maps.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use proptest::collection::vec;
-use proptest::prelude::*;
-use storage::interchange;
-use storage::record::{Change, Gap, Outcome, ProbeResult, Record};
+use storage::record::{Change, Gap, Outcome, Phases, ProbeResult, Record};
 use storage::sqlite::reader::tally::Tally;
-use storage::sqlite::reader::{Reader, SeriesKey, Totals};
-use storage::sqlite::retention::Retention;
-use storage::sqlite::writer::{Counts, Writer, derived_id};
+use storage::sqlite::reader::{SeriesKey, Totals};
+use storage::sqlite::writer::{Counts, derived_id};
 use storage::window::Window;
-
-use crate::fixtures::{export, records, window};
 
 /// What a store must hold after the records it was given.
 #[derive(Clone, Default)]
@@ -27,6 +19,8 @@ pub(crate) struct Model {
     /// Results that were dropped, of which the sums remain.
     dropped: BTreeMap<(SeriesKey, Timestamp), ProbeResult>,
     kept_from: Option<Timestamp>,
+    /// Results from before it may be rounded.
+    rounded_until: Option<Timestamp>,
 }
 
 impl Model {
@@ -37,8 +31,13 @@ impl Model {
                 return;
             }
             Record::Result(result) => {
-                let before = self.results.insert((key(&result), result.time), result.clone());
-                (before.is_some(), before == Some(result))
+                let identity = (key(&result), result.time);
+                let before = self.results.get(&identity);
+                let (known, same) = (before.is_some(), before.is_some_and(|before| self.is_same(&result, before)));
+                if !same {
+                    self.results.insert(identity, result);
+                }
+                (known, same)
             }
             Record::Change(mut change) => {
                 if change.id.is_empty() {
@@ -59,13 +58,64 @@ impl Model {
         }
     }
 
-    fn drop_before(&mut self, kept_from: Option<Timestamp>) {
+    /// Whether the store, which has `kept`, may have been told `told`.
+    fn is_same(&self, told: &ProbeResult, kept: &ProbeResult) -> bool {
+        kept == told || (Some(told.time) < self.rounded_until && *kept == rounded(told))
+    }
+
+    /// Results from before that moment may be rounded.
+    pub(crate) fn round_before(&mut self, moment: Timestamp) {
+        self.rounded_until = self.rounded_until.max(Some(moment));
+    }
+
+    /// Whether something may be rounded.
+    pub(crate) fn is_rounding(&self) -> bool {
+        self.rounded_until.is_some()
+    }
+
+    /// Takes over what the store has where that is rounded. What else it has other than the model stays, and is told.
+    pub(crate) fn take_over(&mut self, found: Vec<ProbeResult>) -> Result<(), String> {
+        if found.len() != self.results.len() {
+            return Err(format!("{} results are there and not {}", found.len(), self.results.len()));
+        }
+        for result in found {
+            let identity = (key(&result), result.time);
+            match self.results.get(&identity) {
+                Some(told) if self.is_same(told, &result) => drop(self.results.insert(identity, result)),
+                other => return Err(format!("{result:?} is there and not {other:?}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The first moment whose results are kept.
+    pub(crate) fn kept_from(&self) -> Option<Timestamp> {
+        self.kept_from
+    }
+
+    /// Drops results from before that moment; their sums remain.
+    pub(crate) fn drop_before(&mut self, kept_from: Option<Timestamp>) {
         let Some(moment) = kept_from else { return };
         self.kept_from = kept_from;
         let results = std::mem::take(&mut self.results);
         let (dropped, kept) = results.into_iter().partition(|((_, time), _)| *time < moment);
         self.results = kept;
         self.dropped.extend::<BTreeMap<_, _>>(dropped);
+    }
+
+    /// Drops the sums of dropped results from before that moment, and what else had ended by then.
+    pub(crate) fn forget_before(&mut self, moment: Timestamp) {
+        // What ends within a millisecond counts as ending at the end of it.
+        let last = moment - SignedDuration::from_millis(1);
+        self.dropped.retain(|(_, time), _| moment <= *time);
+        self.changes.retain(|_, change| last < change.until.or(change.hi()).unwrap());
+        self.gaps.retain(|(_, until, ..)| last < *until);
+    }
+
+    /// How much the store holds.
+    pub(crate) fn totals(&self) -> Totals {
+        let [results, changes, gaps] = [self.results.len(), self.changes.len(), self.gaps.len()].map(|n| n as u64);
+        Totals { results, changes, gaps }
     }
 
     /// The dropped results whose whole `unit` of so many seconds lies inside the window.
@@ -85,7 +135,7 @@ impl Model {
         self.results.iter().filter(move |((_, time), _)| inside(*time)).map(|((key, _), result)| (key, result))
     }
 
-    fn tally(&self, series: Option<&SeriesKey>, window: Option<Window>) -> Vec<(SeriesKey, Tally)> {
+    pub(crate) fn tally(&self, series: Option<&SeriesKey>, window: Option<Window>) -> Vec<(SeriesKey, Tally)> {
         let mut tallies: BTreeMap<SeriesKey, Tally> = BTreeMap::new();
         for (key, result) in self.kept(window).chain(self.summed(window, 3600)) {
             if series.is_some_and(|series| series != key) {
@@ -102,7 +152,7 @@ impl Model {
     }
 
     /// Durations of the successes, sorted. `summed`: with those of which only the sums are there.
-    fn durations(&self, window: Option<Window>, summed: bool) -> BTreeMap<SeriesKey, Vec<u64>> {
+    pub(crate) fn durations(&self, window: Option<Window>, summed: bool) -> BTreeMap<SeriesKey, Vec<u64>> {
         let mut durations: BTreeMap<SeriesKey, Vec<u64>> = BTreeMap::new();
         let dropped = self.summed(window, 86_400).filter(|_| summed);
         for (key, result) in self.kept(window).chain(dropped).filter(|(_, result)| result.outcome == Outcome::Success) {
@@ -112,7 +162,7 @@ impl Model {
         durations
     }
 
-    fn failures(&self, window: Option<Window>) -> Vec<(Timestamp, SeriesKey, Outcome, Option<String>)> {
+    pub(crate) fn failures(&self, window: Option<Window>) -> Vec<(Timestamp, SeriesKey, Outcome, Option<String>)> {
         let failed = self.kept(window).filter(|(_, result)| result.outcome != Outcome::Success);
         let mut failures: Vec<_> =
             failed.map(|(key, result)| (result.time, key.clone(), result.outcome, result.detail.clone())).collect();
@@ -139,239 +189,31 @@ impl Model {
         all.filter(|gap| window.is_none_or(|w| w.overlaps(Window::new(gap.from, gap.until).unwrap()))).collect()
     }
 
-    fn watermark(&self) -> Option<Timestamp> {
+    pub(crate) fn watermark(&self) -> Option<Timestamp> {
         let newest = self.results.values().map(|result| result.time).max()?;
         let last = self.results.values().filter(|result| result.time == newest);
         last.map(|result| newest + SignedDuration::from_secs_f64(result.every_s.unwrap_or(0.0))).max()
     }
 }
 
-/// What is done to a store.
-#[derive(Debug, Clone)]
-enum Step {
-    Append(Vec<Record>),
-    /// So many pieces of upkeep, whether due or not.
-    Maintain(usize),
-    Compact,
-    Reopen,
-    /// So many days before that hour since 1970.
-    Retain {
-        now: i64,
-        days: u64,
-    },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        6 => records(30).prop_map(Step::Append),
-        3 => (1..6_usize).prop_map(Step::Maintain),
-        1 => Just(Step::Compact),
-        1 => Just(Step::Reopen),
-        1 => (-60..60_i64, 0..3_u64).prop_map(|(now, days)| Step::Retain { now, days }),
-    ]
-}
-
-/// Stores that each property is tried on; a long run sets `STORE_CASES`.
-fn cases() -> u32 {
-    std::env::var("STORE_CASES").map_or(48, |cases| cases.parse().unwrap())
-}
-
-/// What is asked of latencies.
-const QUANTILES: [f64; 4] = [0.0, 0.5, 0.99, 1.0];
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_is_appended_and_however_it_is_kept_the_store_holds_the_last_of_each(
-        steps in vec(step(), 0..12),
-        windows in vec(window(), 1..6),
-    ) {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.db");
-        let mut writer = Writer::open(&path).unwrap();
-        let mut model = Model::default();
-        for step in &steps {
-            match step {
-                Step::Append(batch) => {
-                    let mut expected = Counts::default();
-                    batch.iter().for_each(|record| model.append(record, &mut expected));
-                    prop_assert_eq!(writer.append(batch).unwrap(), expected);
-                }
-                Step::Maintain(pieces) => {
-                    for _ in 0..*pieces {
-                        writer.maintain().unwrap();
-                    }
-                }
-                Step::Compact => drop(writer.compact(|_| ()).unwrap()),
-                Step::Reopen => writer = Writer::open(&path).unwrap(),
-                Step::Retain { now, days } => {
-                    // What is not sealed yet would be dropped later.
-                    writer.compact(|_| ()).unwrap();
-                    let results = Some(Duration::from_secs(days * 86_400));
-                    let retention = Retention { results, ..Retention::default() };
-                    let now = Timestamp::from_second(now * 3600).unwrap();
-                    while writer.retain(&retention, now).unwrap().more {}
-                    model.drop_before(Reader::open(&path).unwrap().stats().unwrap().kept_from);
-                }
-            }
-        }
-        let reader = Reader::open(&path).unwrap();
-        prop_assert_eq!(reader.verify(|_, _| ()).unwrap().findings, vec![]);
-        for window in windows {
-            prop_assert_eq!(results(&reader, None, window), model.results(window));
-            let mut by_time = model.results(window);
-            by_time.sort_by_key(|result| (result.time, key(result)));
-            prop_assert_eq!(results_by_time(&reader, window), by_time);
-            prop_assert_eq!(reader.changes(window).unwrap(), model.changes(window));
-            prop_assert_eq!(reader.gaps(window).unwrap(), model.gaps(window));
-            prop_assert_eq!(failures(&reader, window), model.failures(window));
-            prop_assert_eq!(reader.tally(None, window).unwrap(), model.tally(None, window));
-            let exact = reader.exact_latency(None, window, &QUANTILES).unwrap();
-            prop_assert_eq!(exact, quantiles(model.durations(window, false)));
-            let sketched = reader.latency(None, window).unwrap();
-            let exact = quantiles(model.durations(window, true));
-            prop_assert_eq!(sketched.len(), exact.len());
-            for ((key, sketch), (other, exact)) in sketched.iter().zip(&exact) {
-                prop_assert_eq!(key, other);
-                for (quantile, exact) in QUANTILES.iter().zip(exact) {
-                    let about = sketch.quantile(*quantile).unwrap();
-                    let error = about.abs_diff(*exact) as f64;
-                    prop_assert!(error <= *exact as f64 * 0.01 + 1.0, "{key:?} {quantile}: {about} for {exact}");
-                }
-            }
-            for series in reader.series().unwrap() {
-                let key = series.key();
-                prop_assert_eq!(reader.tally(Some(&key), window).unwrap(), model.tally(Some(&key), window));
-            }
-        }
-        let all = model.results(None);
-        for series in reader.series().unwrap() {
-            let own: Vec<ProbeResult> = all.iter().filter(|result| key(result) == series.key()).cloned().collect();
-            let newest = own.last().unwrap();
-            prop_assert!(series.first <= own[0].time);
-            prop_assert_eq!(series.count, own.len() as u64);
-            prop_assert_eq!((series.last, series.every_s), (newest.time, newest.every_s));
-            prop_assert_eq!((series.kind, series.expect, series.variant), (newest.kind, newest.expect, newest.variant));
-            prop_assert_eq!(results(&reader, Some(&series.key()), None), own);
-        }
-        prop_assert_eq!(reader.watermark().unwrap(), model.watermark());
-        let (results, changes, gaps) = (all.len() as u64, model.changes.len() as u64, model.gaps.len() as u64);
-        prop_assert_eq!(reader.counts().unwrap(), Totals { results, changes, gaps });
-    }
-
-    #[test]
-    fn what_is_exported_and_imported_is_exported_as_the_same(batch in records(60)) {
-        let directory = tempfile::tempdir().unwrap();
-        let (first, second) = (directory.path().join("a.db"), directory.path().join("b.db"));
-        Writer::open(&first).unwrap().append(&batch).unwrap();
-        let exported = export(&first, None);
-        let summary = import(&second, &exported);
-        prop_assert_eq!((summary.refused, summary.unknown_fields), (0, 0));
-        prop_assert_eq!(summary.records, exported.lines().count() as u64);
-        prop_assert_eq!(export(&second, None), exported);
-    }
-}
-
-#[test]
-fn pages_and_merges_join_without_a_seam() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("a.db");
-    let mut writer = Writer::open(&path).unwrap();
-    let mut all = Vec::new();
-    for second in 0..5000 {
-        for probe in ["login", "jwt"] {
-            all.push(ProbeResult { probe: probe.into(), ..crate::fixtures::success(second) });
-        }
-    }
-    let records: Vec<Record> = all.iter().cloned().map(Record::Result).collect();
-    for batch in records.chunks(1000) {
-        writer.append(batch).unwrap();
-    }
-    let reader = Reader::open(&path).unwrap();
-    all.sort_by_key(|result| (result.time, key(result)));
-    assert_eq!(results_by_time(&reader, None), all);
-    all.sort_by_key(|result| (key(result), result.time));
-    assert_eq!(results(&reader, None, None), all);
-}
-
-#[test]
-fn a_reading_ends_where_the_receiver_says() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("a.db");
-    Writer::open(&path).unwrap().append(&crate::fixtures::successes(0, 10)).unwrap();
-    let mut seen = 0;
-    let three = |_| {
-        seen += 1;
-        if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    Reader::open(&path).unwrap().results(None, None, three).unwrap();
-    assert_eq!(seen, 3);
-}
-
-#[test]
-fn the_same_change_posted_again_later_is_the_same_change() {
-    let change = Change { time: Some(Timestamp::UNIX_EPOCH), object: "Secret/a/b".into(), ..Change::default() };
-    let later = Change { known_at: Some(Timestamp::MAX), ..change.clone() };
-    let other = Change { object: "Secret/a/c".into(), ..change.clone() };
-    assert_eq!(derived_id(&change), derived_id(&later));
-    assert_ne!(derived_id(&change), derived_id(&other));
-    // Stores keep these ids: another way to derive them would add every change a second time.
-    assert_eq!(derived_id(&change), "c-0ad1d38ed382e908475a9908d70771b6");
-}
-
-fn import(path: &Path, lines: &str) -> interchange::Summary {
-    let mut writer = Writer::open(path).unwrap();
-    interchange::read::<Box<dyn std::error::Error>>(lines.as_bytes(), |batch| Ok(writer.append(&batch).map(|_| ())?))
-        .unwrap()
-}
-
-fn results(reader: &Reader, series: Option<&SeriesKey>, window: Option<Window>) -> Vec<ProbeResult> {
-    let mut all = Vec::new();
-    reader
-        .results(series, window, |result| {
-            all.push(result);
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    all
-}
-
-fn results_by_time(reader: &Reader, window: Option<Window>) -> Vec<ProbeResult> {
-    let mut all = Vec::new();
-    reader
-        .results_by_time(window, |result| {
-            all.push(result);
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    all
-}
-
-/// Sorted, for failures of one moment come in the order of the numbers of their series.
-fn failures(reader: &Reader, window: Option<Window>) -> Vec<(Timestamp, SeriesKey, Outcome, Option<String>)> {
-    let mut all = Vec::new();
-    reader
-        .failures(window, |failure| {
-            all.push((failure.time, (*failure.series).clone(), failure.outcome, failure.detail));
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    assert!(all.is_sorted_by_key(|(time, ..)| *time));
-    all.sort();
-    all
-}
-
-/// Nearest rank.
-fn quantiles(durations: BTreeMap<SeriesKey, Vec<u64>>) -> Vec<(SeriesKey, Vec<u64>)> {
-    let at = |sorted: &[u64], quantile: f64| {
-        let rank = (quantile * sorted.len() as f64).ceil() as usize;
-        sorted[rank.max(1) - 1]
-    };
-    let of = |durations: Vec<u64>| QUANTILES.iter().map(|quantile| at(&durations, *quantile)).collect();
-    durations.into_iter().map(|(key, durations)| (key, of(durations))).collect()
-}
-
-fn key(result: &ProbeResult) -> SeriesKey {
+pub(crate) fn key(result: &ProbeResult) -> SeriesKey {
     SeriesKey { target: result.target.clone(), probe: result.probe.clone(), agent: result.agent.clone() }
+}
+
+/// The result with phases of ten significant bits: the rest is cut off, and half of what was cut is added. What the
+/// duration holds beside the phases stays; one that would be below nothing is nothing.
+fn rounded(result: &ProbeResult) -> ProbeResult {
+    let Some(exact) = result.phases_us else { return result.clone() };
+    let round = |phase: u64| match (u64::BITS - phase.leading_zeros()).saturating_sub(10) {
+        0 => phase,
+        cut => (phase >> cut << cut) + (1 << (cut - 1)),
+    };
+    let Phases { resolve, connect, tls, processing, transfer } = exact;
+    let [resolve, connect, tls, processing, transfer] = [resolve, connect, tls, processing, transfer].map(round);
+    let phases = Phases { resolve, connect, tls, processing, transfer };
+    let total = |Phases { resolve, connect, tls, processing, transfer }| {
+        [resolve, connect, tls, processing, transfer].into_iter().fold(0, u64::wrapping_add)
+    };
+    let took = result.took_us.wrapping_sub(total(exact)).wrapping_add(total(phases)).cast_signed().max(0);
+    ProbeResult { phases_us: Some(phases), took_us: took.unsigned_abs(), ..result.clone() }
 }

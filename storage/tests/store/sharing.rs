@@ -3,10 +3,12 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use storage::error::Error;
 use storage::sqlite::reader::Reader;
 use storage::sqlite::writer::{Checkpoint, Counts, Writer};
+use storage::window::Window;
 
 use crate::fixtures::successes;
 
@@ -26,6 +28,27 @@ fn a_reader_and_a_writer_do_not_wait_for_each_other() {
         })
         .unwrap();
     assert_eq!(reader.counts().unwrap().results, 20);
+}
+
+#[test]
+fn everything_can_be_asked_at_one_moment() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let mut writer = Writer::open(&path).unwrap();
+    writer.append(&successes(0, 10)).unwrap();
+    let day = Window::new(Timestamp::UNIX_EPOCH, Timestamp::from_second(86_400).unwrap()).unwrap();
+    let copy = directory.path().join("copy.db");
+    Reader::open(&path)
+        .unwrap()
+        .at_one_moment(|reader| {
+            assert_eq!(reader.counts()?.results, 10);
+            writer.append(&successes(10, 10)).unwrap();
+            assert_eq!(reader.stats()?.totals.results, 10);
+            assert_eq!(reader.coverage(None, day)?[0].1.planned, Duration::from_secs(39));
+            reader.backup(&copy, |_, _| ())
+        })
+        .unwrap();
+    assert_eq!(Reader::open(&copy).unwrap().counts().unwrap().results, 10);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::results::UNKNOWN;
 use super::{Reader, SeriesKey};
 use crate::error::Error;
 use crate::record::{Outcome, Reason};
-use crate::window::Window;
+use crate::window::{Window, at_millisecond};
 
 /// A result that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl Noted {
             None => None,
         };
         Some(Failure {
-            time: Timestamp::from_millisecond(self.time_ms).ok()?,
+            time: at_millisecond(self.time_ms)?,
             series,
             outcome: Outcome::from_code(self.outcome)?,
             reason,

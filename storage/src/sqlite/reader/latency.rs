@@ -8,7 +8,7 @@ use super::page::{self, Stretch};
 use super::tail::Tail;
 use super::{Reader, SeriesKey, cut, tally};
 use crate::error::{Error, Trouble};
-use crate::sketch::Sketch;
+use crate::sketch::{Sketch, rank};
 use crate::sqlite::block;
 use crate::sqlite::blocks::{self, Level};
 use crate::sqlite::day::DAY_MS;
@@ -104,10 +104,13 @@ fn durations(
     stretch: Stretch,
     mut each: impl FnMut(i64, u64),
 ) -> Result<(), Trouble> {
-    let late = page::any_late(connection)?;
-    for day in page::days(connection, group, series, stretch)? {
+    let late = page::late_days(connection, series, stretch)?;
+    let (first, last) = stretch.days();
+    let mut days = late.clone();
+    days.extend(blocks::days(connection, group, first, last)?);
+    for day in days {
         let Some(part) = stretch.on(day) else { continue };
-        if late || part != Stretch::day(day) {
+        if late.contains(&day) || part != Stretch::day(day) {
             for (series, rows) in page::sealed(connection, group, series, part)? {
                 rows.iter().filter(|row| row.succeeded()).for_each(|row| each(series, row.took_us.unsigned_abs()));
             }
@@ -132,10 +135,23 @@ fn unsealed(tail: &Tail, series: i64, stretch: Stretch, mut each: impl FnMut(u64
     rows.iter().filter(|row| row.succeeded()).for_each(|row| each(row.took_us.unsigned_abs()));
 }
 
-/// The value at a quantile; none without values, or for what is no quantile. Leaves the values in another order.
+/// The value at a quantile; none without values. Leaves the values in another order.
 fn nearest_rank(values: &mut [u64], quantile: f64) -> Option<u64> {
-    let last = values.len().checked_sub(1)?;
-    let rank = (quantile * values.len() as f64).ceil();
-    let position = (0.0..=values.len() as f64).contains(&rank).then_some(rank as usize)?.saturating_sub(1);
-    Some(*values.select_nth_unstable(position.min(last)).1)
+    let position = rank(quantile, values.len() as u64) as usize - 1;
+    (position < values.len()).then(|| *values.select_nth_unstable(position).1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_at_a_whole_percent_of_a_hundred_is_the_one_of_that_rank() {
+        let mut values: Vec<u64> = (1..=100).rev().collect();
+        for percent in 1..=100_u32 {
+            assert_eq!(nearest_rank(&mut values, f64::from(percent) / 100.0), Some(percent.into()));
+        }
+        assert_eq!(nearest_rank(&mut values, 0.0), Some(1));
+        assert_eq!(nearest_rank(&mut [], 0.5), None);
+    }
 }

@@ -30,7 +30,7 @@ use crate::check;
 use crate::damage::Damage;
 use crate::error::{Error, Trouble};
 use crate::record::{Change, Expect, Gap, ProbeKind, Variant};
-use crate::window::{Window, milliseconds_up};
+use crate::window::{Window, at_millisecond, milliseconds_up};
 
 /// How long a reader waits while a store is being recovered after a crash.
 const WAIT: Duration = Duration::from_secs(5);
@@ -111,12 +111,16 @@ impl Reader {
     }
 
     /// Runs `read` on the store as it is at one moment. To be short: meanwhile the writer's log can only grow.
-    /// Without it, every page of results, every list shows what was written last.
+    /// Without it, every page of results, every list shows what was written last. Inside of another one it is at the
+    /// moment of that.
     ///
     /// # Errors
     ///
     /// Those of `read`, and when the store cannot be read.
     pub fn at_one_moment<T, E: From<Error>>(&self, read: impl FnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
+        if !self.connection.is_autocommit() {
+            return read(self);
+        }
         let moment = self.connection.unchecked_transaction().map_err(|error| self.failed(error))?;
         let answer = read(self)?;
         moment.finish().map_err(|error| self.failed(error))?;
@@ -320,6 +324,7 @@ struct Member {
 }
 
 /// What the newest result of a series says about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Newest {
     time_ms: i64,
     kind: u8,
@@ -344,8 +349,8 @@ impl Newest {
             kind: ProbeKind::from_code(self.kind)?,
             expect: Expect::from_code(self.expect)?,
             variant: Variant::from_code(self.variant)?,
-            first: Timestamp::from_millisecond(first_ms).ok()?,
-            last: Timestamp::from_millisecond(self.time_ms).ok()?,
+            first: at_millisecond(first_ms)?,
+            last: at_millisecond(self.time_ms)?,
             every_s: self.every_ms.map(|milliseconds| milliseconds as f64 / 1000.0),
             count,
         })

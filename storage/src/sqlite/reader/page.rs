@@ -80,15 +80,9 @@ pub(super) fn sealed(
     Ok(found)
 }
 
-/// The days of a stretch for which a group has blocks, or the series late results.
-pub(super) fn days(
-    connection: &Connection,
-    group: i64,
-    series: &[i64],
-    stretch: Stretch,
-) -> rusqlite::Result<BTreeSet<i64>> {
-    let (first, last) = stretch.days();
-    let mut days: BTreeSet<i64> = blocks::days(connection, group, first, last)?.into_iter().collect();
+/// The days of a stretch for which the series have late results.
+pub(super) fn late_days(connection: &Connection, series: &[i64], stretch: Stretch) -> rusqlite::Result<BTreeSet<i64>> {
+    let mut days = BTreeSet::new();
     if any_late(connection)? {
         let mut late = connection
             .prepare_cached("SELECT time_ms FROM late WHERE series = ?1 AND time_ms >= ?2 AND time_ms < ?3")?;

@@ -15,7 +15,7 @@ use crate::sqlite::day::{self, DAY_MS};
 use crate::sqlite::row::Row;
 use crate::window::Window;
 
-/// Results that are held at once, unless more of them fall into one millisecond.
+/// About as many results as are held at once, as far as those of a day come evenly.
 const PAGE: u64 = 65_536;
 
 /// Results of one moment of the store, and the texts that they name.
@@ -176,7 +176,8 @@ impl Reader {
             for member in members {
                 let sealed: Option<u64> = sum.query_row(params![day, member.series], |row| row.get(0)).optional()?;
                 let hot = tail.within(member.series, whole.from_ms, whole.until_ms).len() as u64;
-                results += sealed.unwrap_or(0) + hot;
+                // A series has no more than one a millisecond, whatever is said of it.
+                results += sealed.unwrap_or(0).min(DAY_MS.unsigned_abs()) + hot;
             }
             Ok(results)
         })?;

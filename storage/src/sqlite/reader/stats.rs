@@ -11,6 +11,7 @@ use crate::error::{Error, Trouble};
 use crate::sqlite::schema::FORMAT;
 use crate::sqlite::standing::Standing;
 use crate::sqlite::{day, open};
+use crate::window::at_millisecond;
 
 /// What a store holds, and what that takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct Stats {
     pub series: u64,
     /// Results that are not sealed yet.
     pub hot: u64,
-    /// Results that came late and are not worked into blocks yet.
+    /// Results that came late and are not worked into blocks yet, without those that took the place of others.
     pub late: u64,
     /// Sealed blocks.
     pub blocks: u64,
@@ -102,9 +103,7 @@ fn measure(connection: &Connection, totals: Totals) -> Result<Stats, Trouble> {
         rounded: count("SELECT coalesce(sum(n), 0) FROM block1 WHERE rounded")?,
         first: None,
         last: None,
-        kept_from: Standing::read(connection)?
-            .dropped_day
-            .and_then(|day| Timestamp::from_millisecond(day::start(day)).ok()),
+        kept_from: Standing::read(connection)?.dropped_day.and_then(|day| at_millisecond(day::start(day))),
     })
 }
 

@@ -40,6 +40,11 @@ impl Tail {
         Ok(Self { series })
     }
 
+    /// Those of each series that has some.
+    pub(super) fn all(&self) -> impl Iterator<Item = (i64, &[Row])> {
+        self.series.iter().map(|(series, rows)| (*series, rows.as_slice()))
+    }
+
     /// Those of one series.
     pub(super) fn of(&self, series: i64) -> &[Row] {
         self.series.get(&series).map_or(&[], Vec::as_slice)

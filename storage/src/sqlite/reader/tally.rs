@@ -9,9 +9,10 @@ use super::cut::{self, Cut};
 use super::page::{self, Stretch};
 use super::results::UNKNOWN;
 use super::{Member, Reader, SeriesKey, tail};
+use crate::damage::Damage;
 use crate::error::{Error, Trouble};
 use crate::record::{Outcome, Reason};
-
+use crate::sqlite::day::DAY_MS;
 use crate::sqlite::rollup::{Day, Hour, add_counts};
 use crate::sqlite::standing::Generation;
 use crate::window::Window;
@@ -160,6 +161,8 @@ impl Sums {
             let (results, bad, covered_ms): (u64, u64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
             if bad > 0 {
                 add_counts(row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?, counts)?;
+            } else if results > DAY_MS.unsigned_abs() {
+                return Err(Damage("a day with more results than milliseconds").into());
             } else {
                 counts.results += results;
                 counts.covered_ms = counts.covered_ms.wrapping_add(covered_ms as u64);
