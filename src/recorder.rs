@@ -110,6 +110,10 @@ impl Desk {
     async fn work(mut self, mut records: mpsc::Receiver<Record>) -> Written {
         let mut open = true;
         while open {
+            if self.writer.is_none() {
+                self.count_lost(&mut records).await;
+                break;
+            }
             open = self.gather(&mut records).await;
             if Instant::now() >= self.again {
                 self.write().await;
@@ -176,29 +180,20 @@ impl Desk {
             return;
         }
         let mut batch = std::mem::take(&mut self.waiting);
-        let overlap = Arc::clone(&self.overlap);
-        let Some(mut writer) = self.writer.take() else {
-            self.waiting = batch;
-            return;
-        };
         let count = batch.len();
-        let worked = tokio::task::spawn_blocking(move || {
+        let overlap = Arc::clone(&self.overlap);
+        let worked = self.at_the_store(move |writer| {
             let mut overlap = overlap.lock().unwrap_or_else(PoisonError::into_inner);
-            let appended = overlap.part(&mut batch).and_then(|()| append(&mut writer, &batch));
+            let appended = overlap.part(&mut batch).and_then(|()| append(writer, &batch));
             if appended.is_ok() {
                 overlap.learn(&batch);
             }
-            (writer, batch, appended)
+            (batch, appended)
         });
-        let Ok((writer, batch, appended)) = worked.await else {
-            error!("the store broke inside authprobe, nothing more is recorded");
-            self.written.lost += count as u64;
-            return;
-        };
-        self.writer = Some(writer);
-        match appended {
-            Ok(refused) => self.wrote(count, refused),
-            Err(failure) => self.failed(batch, &failure),
+        match worked.await {
+            Some((_, Ok(refused))) => self.wrote(count, refused),
+            Some((batch, Err(failure))) => self.failed(batch, &failure),
+            None => self.written.lost += count as u64,
         }
     }
 
@@ -208,17 +203,34 @@ impl Desk {
             return;
         }
         let Some(piece) = self.upkeep.take(Instant::now()) else { return };
-        let Some(mut writer) = self.writer.take() else { return };
+        if let Some(done) = self.at_the_store(move |writer| piece.work(writer)).await {
+            self.upkeep.done(done, Instant::now());
+        }
+    }
+
+    /// Works on the store where a wait for the disk holds nobody up. None when the work panicked, and ever after.
+    async fn at_the_store<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Writer) -> T + Send + 'static,
+    ) -> Option<T> {
+        let mut writer = self.writer.take()?;
         let worked = tokio::task::spawn_blocking(move || {
-            let done = piece.work(&mut writer);
+            let done = work(&mut writer);
             (writer, done)
         });
         let Ok((writer, done)) = worked.await else {
             error!("the store broke inside authprobe, nothing more is recorded");
-            return;
+            return None;
         };
         self.writer = Some(writer);
-        self.upkeep.done(done, Instant::now());
+        Some(done)
+    }
+
+    /// Counts what still comes when nobody writes any more, so that whoever sends it need not wait.
+    async fn count_lost(&mut self, records: &mut mpsc::Receiver<Record>) {
+        while records.recv().await.is_some() {
+            self.written.lost += 1;
+        }
     }
 
     fn wrote(&mut self, count: usize, refused: u64) {

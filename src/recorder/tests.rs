@@ -128,3 +128,18 @@ async fn a_store_that_stays_locked_does_not_hold_the_end_up_and_the_lost_are_cou
     drop(other);
     assert_eq!(stored(&store), []);
 }
+
+#[tokio::test]
+async fn when_nobody_writes_any_more_nobody_waits_and_everything_is_counted_as_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("authprobe.db");
+    let writer = Writer::open(&store).unwrap();
+    let (records, receiver) = mpsc::channel(10);
+    let mut desk = Desk::new(writer, Retention::default(), Overlap::new(&store, None), 300);
+    // As after a panic of the writer.
+    desk.writer = None;
+    let work = tokio::spawn(desk.work(receiver));
+    timeout(SOON, send(&records, 0..700)).await.unwrap();
+    drop(records);
+    assert_eq!(timeout(SOON, work).await.unwrap().unwrap(), Written { kept: 0, lost: 700 });
+}
