@@ -28,6 +28,7 @@ use schemars::transform::RecursiveTransform;
 use storage::locator::Locator;
 use storage::sqlite::retention::Retention;
 
+use crate::changes;
 use crate::config::decode::{Decoded, Lost, decode};
 use crate::config::document::{Node, Value};
 use crate::config::file::File;
@@ -53,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) targets: Vec<TargetConfig>,
     /// How it is judged.
     pub(crate) judging: Settings,
+    /// Where changes are looked for.
+    pub(crate) changes: changes::Settings,
 }
 
 /// A target and what is needed to reach it and to know when.
@@ -191,7 +194,8 @@ fn parse(text: &str, base: &Path, findings: &mut Findings) -> Option<Config> {
 /// Checks the parts together and takes them apart for those who use them.
 fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Config> {
     check::later::check(&file, root, findings);
-    let File { store, retention, agent, targets: sections, slos, corrections, .. } = file;
+    check::changes::check(&file, root, &mut findings.mistakes);
+    let File { store, retention, agent, targets: sections, changes, slos, corrections, .. } = file;
     let store = locator(&store, &root.key("store"), base, findings);
     let retention = check::retention::check(retention, &root.key("retention"), findings);
     if let Err(message) = check::name(&agent) {
@@ -208,7 +212,7 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
         .collect();
     let judged = check::judging::check(slos, corrections, &targets, root, findings);
     let judging = Settings { links, ..judged };
-    Some(Config { store: store?, retention, agent, targets, judging })
+    Some(Config { store: store?, retention, agent, targets, judging, changes })
 }
 
 fn locator(text: &str, spot: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Locator> {

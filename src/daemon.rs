@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use storage::locator::Locator;
 use storage::record::{Gap, Record};
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
+use crate::changes::{Context, Sources};
 use crate::config::schedule::Schedule;
 use crate::config::{Config, TargetConfig};
 use crate::credentials::Keeper;
@@ -64,7 +65,7 @@ pub(crate) async fn run(
     stop: CancellationToken,
     further: Option<mpsc::Receiver<Record>>,
 ) -> anyhow::Result<()> {
-    let Config { agent, targets, retention, .. } = config;
+    let Config { agent, targets, retention, changes, .. } = config;
     let Locator::Sqlite(path) = store;
     // Held until everything is written; before anything of the store is touched, since the other may be an older version.
     let _lock = StoreLock::take(path)?;
@@ -74,6 +75,12 @@ pub(crate) async fn run(
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
     let (records, recorder) = Recorder::start(writer, retention, Overlap::new(path, blind), recorder::KEPT);
     let shared = Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: agent.into() };
+    let context = Context {
+        records: records.clone(),
+        keeper: Arc::clone(&shared.keeper),
+        since: blind,
+        stop: CancellationToken::new(),
+    };
     let mut daemon = Daemon::new(&targets, &shared, records);
     daemon.probers.iter().for_each(|prober| prober.prepare());
     // The schedule begins when everything is ready: no slot has passed by then.
@@ -88,6 +95,8 @@ pub(crate) async fn run(
         entries => Some(Calendar::start(entries, planner.clone()).await?),
     };
     drop(planner);
+    let sources = Sources::start(changes, &context);
+    drop(context);
     let relay = further.map(|further| tokio::spawn(relay(further, daemon.records.clone())));
     info!("probing; targets: {}, probes: {}, store: {store}", targets.len(), daemon.probes());
     daemon.timer(&targets, started).drive(planned, stop, |due| daemon.take(due)).await;
@@ -97,6 +106,7 @@ pub(crate) async fn run(
         calendar.stop().await;
     }
     daemon.finish_runs().await;
+    sources.finish().await;
     if let Some(relay) = relay {
         relay.abort();
     }

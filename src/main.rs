@@ -1,5 +1,6 @@
 //! Arguments in, exit code out.
 
+mod changes;
 mod check_formats;
 mod commands;
 mod config;

@@ -9,7 +9,8 @@ use reports::settings::{Correction, Slo};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::later::{Changes, Receiver, ScheduledReport};
+use crate::changes;
+use crate::config::later::{Receiver, ScheduledReport};
 
 /// The configuration of authprobe.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -32,7 +33,8 @@ pub(crate) struct File {
     #[serde(default)]
     pub(super) targets: Vec<Section>,
     /// Where changes are looked for.
-    pub(super) changes: Option<Changes>,
+    #[serde(default)]
+    pub(super) changes: changes::Settings,
     /// Objectives.
     #[serde(default)]
     pub(super) slos: Vec<Slo>,

@@ -4,83 +4,9 @@
 
 use std::time::Duration;
 
-use probes::credential::{Source, Text};
+use probes::credential::Text;
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-/// Where changes are looked for.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Changes {
-    /// Secrets, rollouts and restarts of a cluster.
-    pub(super) kubernetes: Option<Kubernetes>,
-    /// Key sets (RFC 7517).
-    #[serde(default)]
-    pub(super) jwks: Vec<KeySet>,
-    /// API keys and roles in a database.
-    pub(super) postgres: Option<Postgres>,
-    /// Logs of workloads.
-    pub(super) logs: Option<Logs>,
-}
-
-/// How a cluster is watched.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Kubernetes {
-    /// How much of a Secret is looked at.
-    #[serde(default)]
-    pub(super) mode: Mode,
-}
-
-/// How much of a Secret is looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Mode {
-    /// Its metadata only.
-    #[default]
-    Metadata,
-    /// A keyed hash of its data.
-    KeyedHash,
-    /// Nothing.
-    Off,
-}
-
-/// A key set that is watched.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct KeySet {
-    /// Where it is.
-    pub(super) url: String,
-    /// Interval between two looks.
-    #[serde(default, with = "humantime_serde")]
-    #[schemars(with = "Option<String>")]
-    pub(super) every: Option<Duration>,
-}
-
-/// A database that is watched.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Postgres {
-    /// Where it is, with user and password.
-    pub(super) url: Source,
-    /// Interval between two looks.
-    #[serde(default, with = "humantime_serde")]
-    #[schemars(with = "Option<String>")]
-    pub(super) every: Option<Duration>,
-    /// Where API keys are.
-    pub(super) api_keys: Option<serde_json::Value>,
-    /// Where the roles of users are.
-    pub(super) user_roles: Option<serde_json::Value>,
-}
-
-/// Logs that are watched.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Logs {
-    /// `KIND/NAME` of what writes them.
-    #[serde(default)]
-    pub(super) workloads: Vec<String>,
-}
 
 /// A report that is written on a schedule.
 #[derive(Debug, Deserialize, JsonSchema)]

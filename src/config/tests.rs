@@ -94,7 +94,7 @@ fn the_sample_loads_and_says_what_is_not_used_and_what_cannot_be_read() {
 fn the_settings_of_the_sample_arrive_whole() {
     let loaded = load(&repository("tests/fixtures/config/sample.yaml")).unwrap();
     let base = repository("tests/fixtures/config");
-    let Config { store, retention, agent, targets, judging } = loaded.config;
+    let Config { store, retention, agent, targets, judging, .. } = loaded.config;
     assert_eq!(store, Locator::Sqlite(base.join("authprobe.db")));
     // A year of the file is 365.25 days.
     let (results, rollups) = (Some(Duration::from_hours(90 * 24)), Some(Duration::from_hours(365 * 48 + 12)));

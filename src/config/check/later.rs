@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 
 use probes::credential::Text;
-use reports::link::Link;
 
 use crate::config::check::web_address;
 use crate::config::file::File;
-use crate::config::later::{Changes, KeySet, Receiver, ScheduledReport};
+use crate::config::later::{Receiver, ScheduledReport};
 use crate::config::mistake::{Findings, Mistake};
 use crate::config::schedule;
 use crate::config::secrets;
@@ -21,15 +20,7 @@ pub(in crate::config) fn check(file: &File, root: &Spot<'_>, findings: &mut Find
     findings.warnings.extend(unused.iter().filter(|spot| spot.given()).map(|spot| spot.mistake(UNUSED)));
 
     let mistakes = &mut findings.mistakes;
-    for (section, spot) in file.targets.iter().zip(root.key("targets").elements()) {
-        if let Some(settings) = &section.kubernetes {
-            link(settings, &spot.key("kubernetes"), mistakes);
-        }
-    }
     listen(&file.listen, &root.key("listen"), mistakes);
-    if let Some(settings) = &file.changes {
-        changes(settings, &root.key("changes"), mistakes);
-    }
     reports(&file.reports, &root.key("reports"), mistakes);
     for (receiver, spot) in file.alerts.iter().zip(root.key("alerts").elements()) {
         let checked = match receiver {
@@ -44,35 +35,6 @@ fn listen(listen: &str, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
     let right = listen.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     if !right {
         mistakes.push(spot.mistake("an address is `HOST:PORT`, for example `127.0.0.1:9464`"));
-    }
-}
-
-fn link(link: &Link, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
-    if link.namespace.trim().is_empty() {
-        mistakes.push(spot.key("namespace").mistake("a namespace is not empty"));
-    }
-    workloads(&link.workloads, &spot.key("workloads"), mistakes);
-}
-
-fn workloads(workloads: &[String], spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
-    for (index, workload) in workloads.iter().enumerate() {
-        if !workload.split_once('/').is_some_and(|(kind, name)| !kind.is_empty() && !name.is_empty()) {
-            mistakes
-                .push(spot.element(index).mistake("a workload is `KIND/NAME`, for example `Deployment/orchestrator`"));
-        }
-    }
-}
-
-fn changes(changes: &Changes, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
-    for (KeySet { url, .. }, spot) in changes.jwks.iter().zip(spot.key("jwks").elements()) {
-        mistakes.extend(web_address(url).err().map(|message| spot.key("url").mistake(message)));
-    }
-    if let Some(postgres) = &changes.postgres {
-        let place = spot.key("postgres").key("url");
-        mistakes.extend(secrets::form(&postgres.url).err().map(|message| place.mistake(message)));
-    }
-    if let Some(logs) = &changes.logs {
-        workloads(&logs.workloads, &spot.key("logs").key("workloads"), mistakes);
     }
 }
 

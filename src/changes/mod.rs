@@ -1,0 +1,78 @@
+//! Sources of changes: each looks in a task of its own beside the probes, and reports on the one channel.
+
+mod feed;
+mod jwks;
+mod kubernetes;
+mod logs;
+mod poll;
+mod postgres;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use storage::record::Record;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+use crate::credentials::Keeper;
+
+/// Sources that are asked to stop have this long to say what they were blind to.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Where changes are looked for.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Changes")]
+pub(crate) struct Settings {
+    /// Secrets, rollouts and restarts of a cluster.
+    pub(crate) kubernetes: Option<kubernetes::Settings>,
+    /// Key sets (RFC 7517).
+    #[serde(default)]
+    pub(crate) jwks: Vec<jwks::Settings>,
+    /// API keys and roles in a database.
+    pub(crate) postgres: Option<postgres::Settings>,
+    /// Logs of workloads.
+    pub(crate) logs: Option<logs::Settings>,
+}
+
+/// What every source is given.
+#[derive(Clone)]
+pub(crate) struct Context {
+    /// Takes what the source saw.
+    pub(crate) records: mpsc::Sender<Record>,
+    /// The values of references to secrets.
+    pub(crate) keeper: Arc<Keeper>,
+    /// Since when nobody looked: the end of what the store holds; none where it is new.
+    pub(crate) since: Option<Timestamp>,
+    /// Ends the sources.
+    pub(crate) stop: CancellationToken,
+}
+
+/// The running sources.
+pub(crate) struct Sources {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Sources {
+    /// Starts every source that the settings name.
+    pub(crate) fn start(settings: Settings, context: &Context) -> Self {
+        let Settings { kubernetes, jwks, postgres, logs } = settings;
+        let tasks = TaskTracker::new();
+        Self { tasks, stop: context.stop.clone() }
+    }
+
+    /// Ends them, and waits until each has said what it did not see.
+    pub(crate) async fn finish(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(STOP_WITHIN, self.tasks.wait()).await.is_err() {
+            warn!("{} sources of changes did not end within {STOP_WITHIN:?}", self.tasks.len());
+        }
+    }
+}
