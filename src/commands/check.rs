@@ -10,10 +10,11 @@ use clap::ValueEnum;
 use futures_util::stream::{self, StreamExt};
 use globset::{GlobBuilder, GlobMatcher};
 use indicatif::{ProgressBar, ProgressStyle};
+use storage::error::Error;
 use storage::locator::Locator;
 use storage::record::{Expect, Outcome, ProbeKind, ProbeResult, Record, Variant};
 use storage::sqlite::writer::Writer;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::check_formats;
 use crate::commands;
@@ -101,14 +102,21 @@ pub(crate) fn run(args: Check) -> anyhow::Result<Exit> {
     runtime.shutdown_background();
     if let Some(mut writer) = writer {
         let counts = writer.append(&records)?;
-        // Where checks are all that records, nobody else keeps the store small.
-        while writer.maintain()? {}
-        writer.close()?;
         info!("{} records kept in {store}", counts.new);
+        // The results are safe, so what fails now must not hide them.
+        if let Err(failure) = tidy(writer) {
+            warn!("the store cannot be tidied, it is tried again at the next check: {failure}");
+        }
     }
     let results: Vec<ProbeResult> = records.into_iter().filter_map(result).collect();
     check_formats::write(format, &results, output::colours(&io::stdout()), &mut output::stdout())?;
     Ok(verdict(&results))
+}
+
+/// Keeps the store small: where checks are all that records, nobody else does.
+fn tidy(mut writer: Writer) -> Result<(), Error> {
+    while writer.maintain()? {}
+    writer.close()
 }
 
 /// The targets with the names of their selected probes.
