@@ -21,7 +21,7 @@ pub struct Retention {
     pub results: Option<Duration>,
     /// Hourly and daily sums, changes and gaps; none: for ever. Sums stay as long as the results that they are of.
     pub rollups: Option<Duration>,
-    /// Bytes of the store beyond which the oldest results go, however young they are. The newest day stays.
+    /// Bytes of the store beyond which the oldest results go, however young they are. The newest day stays, and today.
     pub max_size: Option<u64>,
     /// Age from which on durations keep ten significant bits: an error of at most 0.1 %.
     pub round_after: Option<Duration>,
@@ -82,16 +82,19 @@ pub(super) fn piece(connection: &Connection, memory: &mut Memory, retention: &Re
     {
         return Ok(retained);
     }
+    // Before rounding, so that a block that cannot be rounded does not let the store grow.
+    if let Some(size) = retention.max_size
+        && size < used(connection)?
+        && shorten(connection, memory, day::of(clock))?
+    {
+        return Ok(PREPARED);
+    }
     if let Some(day) = before(retention.round_after)
         && let Some(retained) = round(connection, memory, day)?
     {
         return Ok(retained);
     }
-    let more = match retention.max_size {
-        Some(size) => size < used(connection)? && shorten(connection, memory)?,
-        None => false,
-    };
-    Ok(Retained { more, ..Retained::default() })
+    Ok(Retained::default())
 }
 
 /// From here on no result of days before `day` is taken in, and those that are there are dropped.
@@ -217,8 +220,8 @@ fn round(connection: &Connection, memory: &mut Memory, day: i64) -> Result<Optio
     Ok(Some(Retained { rounded: stored.head.results() as u64, more: true, ..Retained::default() }))
 }
 
-/// Gives up the oldest day that has blocks, unless it is the newest. False when it is.
-fn shorten(connection: &Connection, memory: &mut Memory) -> rusqlite::Result<bool> {
+/// Gives up the oldest day that has blocks, unless it is the newest or `today`. False when it is.
+fn shorten(connection: &Connection, memory: &mut Memory, today: i64) -> rusqlite::Result<bool> {
     let (oldest, newest): (Option<i64>, Option<i64>) = connection.query_row(
         "SELECT (SELECT min(day) FROM (SELECT min(day) AS day FROM block0 UNION ALL SELECT min(day) FROM block1)),
                 (SELECT max(day) FROM rollup)",
@@ -226,7 +229,8 @@ fn shorten(connection: &Connection, memory: &mut Memory) -> rusqlite::Result<boo
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     match (oldest, newest) {
-        (Some(oldest), Some(newest)) if oldest < newest => {
+        // A result that came with a date ahead must not make today an old day.
+        (Some(oldest), Some(newest)) if oldest < newest.min(today) => {
             set_dropped(connection, memory, oldest + 1)?;
             Ok(true)
         }

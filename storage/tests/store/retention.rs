@@ -91,6 +91,17 @@ fn sums_stay_as_long_as_the_results_that_they_are_of() {
     assert_eq!(Reader::open(&path).unwrap().tally(None, None).unwrap()[0].1.results, 2);
 }
 
+#[test]
+fn today_stays_however_large_it_is_and_whatever_came_with_a_date_ahead() {
+    let (_directory, path, mut writer) = store();
+    let days: Vec<Record> = [0, 8, 9, 400].map(|day| Record::Result(success(day * DAY))).into();
+    writer.append(&days).unwrap();
+    writer.compact(|_| ()).unwrap();
+    let sized = Retention { max_size: Some(1), ..Retention::default() };
+    assert_eq!(retain(&path, &mut writer, sized, 9).results, 2);
+    assert_eq!(read(&path), [success(9 * DAY), success(400 * DAY)]);
+}
+
 fn store() -> (TempDir, std::path::PathBuf, Writer) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
