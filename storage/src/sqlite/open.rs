@@ -9,6 +9,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 
 use super::migrate;
 use super::schema::{self, APPLICATION, FORMAT, OLDEST};
+use tempfile::NamedTempFile;
+
 use crate::error::Error;
 
 /// Before 3.51.3 two connections that checkpoint at once may lose a WAL.
@@ -191,18 +193,23 @@ fn create_private(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Creates an empty file where there is none, for its owner's eyes only.
-pub(super) fn create_new(path: &Path) -> Result<(), Error> {
-    create(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => cannot_open(path, "there is something already; give another path".into()),
-        _ => cannot_create(path, &error),
-    })
+/// An empty file beside `path`, for its owner's eyes only, that becomes it once [`name`] says so. Removed when dropped.
+pub(super) fn partial(path: &Path) -> Result<NamedTempFile, Error> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    let made = tempfile::Builder::new().prefix(&name).suffix(".partial").tempfile_in(parent(path));
+    made.map_err(|error| cannot_create(path, &error))
 }
 
-/// Sees to it that a file and its name outlive a power cut.
-pub(super) fn sync(path: &Path) -> Result<(), Error> {
-    let synced = File::open(path).and_then(|file| file.sync_all()).and_then(|()| File::open(parent(path))?.sync_all());
-    synced.map_err(|error| Error::Io { path: path.to_owned(), reason: error.to_string() })
+/// Gives a file that is whole its name, unless something has that name, and sees to it that both outlive a power cut.
+pub(super) fn name(partial: NamedTempFile, path: &Path) -> Result<(), Error> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => cannot_open(path, "there is something already; give another path".into()),
+        _ => Error::Io { path: path.to_owned(), reason: error.to_string() },
+    };
+    partial.as_file().sync_all().map_err(failed)?;
+    partial.persist_noclobber(path).map_err(|refused| failed(refused.error))?;
+    File::open(parent(path)).and_then(|directory| directory.sync_all()).map_err(failed)
 }
 
 fn create(path: &Path) -> io::Result<()> {

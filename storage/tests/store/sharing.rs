@@ -52,6 +52,30 @@ fn everything_can_be_asked_at_one_moment() {
 }
 
 #[test]
+fn a_copy_appears_when_it_is_whole_and_takes_nobodys_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let mut writer = Writer::open(&path).unwrap();
+    writer.append(&successes(0, 10)).unwrap();
+    let reader = Reader::open(&path).unwrap();
+    let copy = directory.path().join("copy.db");
+    let mut steps = 0;
+    let progress = |_, _| {
+        assert!(!copy.exists());
+        steps += 1;
+    };
+    reader.backup(&copy, progress).unwrap();
+    assert!(steps > 0);
+    writer.append(&successes(10, 10)).unwrap();
+    let refused = reader.backup(&copy, |_, _| ()).unwrap_err().to_string();
+    assert!(refused.contains("there is something already"), "{refused}");
+    assert_eq!(Reader::open(&copy).unwrap().counts().unwrap().results, 10);
+    let left = std::fs::read_dir(directory.path()).unwrap();
+    let partial = left.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|one| one == "partial"));
+    assert_eq!(partial.count(), 0);
+}
+
+#[test]
 fn a_writer_may_write_while_a_reading_is_under_way() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");

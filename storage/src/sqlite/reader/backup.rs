@@ -14,18 +14,20 @@ const PAGES: std::ffi::c_int = 1024;
 
 impl Reader {
     /// Copies the store, as it is at this moment, to a new file that only its owner can read. Others may read and write
-    /// meanwhile. `progress` gets the pages that are copied and those that there are.
+    /// meanwhile. `progress` gets the pages that are copied and those that there are. The file appears when it is whole;
+    /// a process that is killed on the way leaves one beside it whose name ends in `.partial`.
     ///
     /// # Errors
     ///
     /// When there is something at `to`, or the one cannot be read or the other one written; then nothing is left there.
     pub fn backup(&self, to: &Path, mut progress: impl FnMut(u64, u64)) -> Result<(), Error> {
-        open::create_new(to)?;
-        let copied = self.at_one_moment(|reader| {
+        let partial = open::partial(to)?;
+        self.at_one_moment(|reader| {
             let failed = |error: rusqlite::Error| Error::of(to, error);
             // A statement makes the moment begin; from then on nobody's writing makes the copy start again.
             reader.counts()?;
-            let mut copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+            let mut copy =
+                Connection::open_with_flags(partial.path(), OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
             let backup = Backup::new(&reader.connection, &mut copy).map_err(failed)?;
             loop {
                 let step = backup.step(PAGES).map_err(failed)?;
@@ -39,12 +41,7 @@ impl Reader {
                     _ => return Err(open::cannot_open(to, "SQLite stopped copying".into())),
                 }
             }
-        });
-        let settled = copied.and_then(|()| open::sync(to));
-        if settled.is_err() {
-            // What is there is not a whole store. That it cannot be removed is less than what went wrong before.
-            let _ = std::fs::remove_file(to);
-        }
-        settled
+        })?;
+        open::name(partial, to)
     }
 }
