@@ -24,6 +24,13 @@ pub const WAIT: Duration = Duration::from_secs(5);
 /// Pages in the log that make a checkpoint due: 4 MiB.
 const DUE_PAGES: u64 = 1000;
 
+/// Pages in the log beyond which a writer works it in by itself: 64 MiB. A thread beside one that never pauses finds the
+/// log never worked in whole, so it would never begin anew.
+const LONG_PAGES: u64 = 16_384;
+
+/// Time from one look of a writer at the length of the log to the next.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Time since the last checkpoint that makes one due for any page.
 const DUE_AFTER: Duration = Duration::from_secs(10);
 
@@ -37,6 +44,7 @@ pub struct Writer {
     path: PathBuf,
     memory: Option<Memory>,
     checkpointed: Instant,
+    looked: Instant,
     followed: Option<Instant>,
 }
 
@@ -108,7 +116,8 @@ impl Writer {
     /// As [`Writer::open`].
     pub fn open_waiting(path: &Path, wait: Duration) -> Result<Self, Error> {
         let connection = open::open_for_writing(path, wait)?;
-        Ok(Self { connection, path: path.to_owned(), memory: None, checkpointed: Instant::now(), followed: None })
+        let now = Instant::now();
+        Ok(Self { connection, path: path.to_owned(), memory: None, checkpointed: now, looked: now, followed: None })
     }
 
     /// Writes all of `records` or, on an error, none. They are on the disk when it returns; appending them again
@@ -130,12 +139,18 @@ impl Writer {
 
     /// Does one piece of what keeps the store small and quick, in one short transaction: seals results into blocks,
     /// works late ones in, merges the blocks of a day. False when nothing was due. To be called after batches, until
-    /// it says so or the next batch is there.
+    /// it says so or the next batch is there. A log that has become long is worked into the file on the way.
     ///
     /// # Errors
     ///
     /// As [`Writer::append`]; nothing is lost, and the piece is done when it is called again.
     pub fn maintain(&mut self) -> Result<bool, Error> {
+        if self.looked.elapsed() >= LOOK {
+            self.looked = Instant::now();
+            if self.log("NOOP")?.pages >= LONG_PAGES {
+                self.checkpoint()?;
+            }
+        }
         if self.memory.is_some() && self.due().is_none() {
             return Ok(false);
         }
@@ -308,6 +323,21 @@ mod tests {
         writer.connection.pragma_update(None, "max_page_count", 1 << 20).unwrap();
         assert_eq!(writer.append(&results(10, 100)).unwrap(), Counts { new: 100, ..Counts::default() });
         assert_eq!(Reader::open(&path).unwrap().counts().unwrap().results, 110);
+    }
+
+    #[test]
+    fn a_log_that_has_become_long_begins_anew_though_the_writer_never_pauses() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let mut writer = Writer::open(&path).unwrap();
+        let bytes = LONG_PAGES * 4096;
+        writer.connection.execute("CREATE TABLE filler AS SELECT zeroblob(?1)", params![bytes]).unwrap();
+        writer.append(&results(0, 1)).unwrap();
+        assert!(writer.log("NOOP").unwrap().pages > LONG_PAGES);
+        writer.looked -= LOOK;
+        writer.maintain().unwrap();
+        writer.append(&results(1, 1)).unwrap();
+        assert!(writer.log("NOOP").unwrap().pages < 100);
     }
 
     #[test]
