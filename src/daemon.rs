@@ -280,7 +280,9 @@ fn tell(notice: Notice) {
     match notice {
         Notice::Failed(failure) => warn!("the store's log cannot be moved into the store: {failure}"),
         Notice::Long(Checkpoint { pages, .. }) => {
-            warn!("the store's log has {pages} pages: something that still reads the store keeps it from being emptied");
+            warn!(
+                "the store's log has {pages} pages: something that still reads the store keeps it from being emptied"
+            );
         }
     }
 }
