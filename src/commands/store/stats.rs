@@ -176,7 +176,7 @@ mod tests {
     fn measured() -> Measured {
         let part = |name: &str, bytes, rows| Part { name: name.into(), bytes, rows };
         Measured {
-            format: 2,
+            format: 3,
             file_bytes: 81_920_000,
             log_bytes: 4_194_304,
             free_bytes: 1_048_576,
@@ -199,7 +199,7 @@ mod tests {
         let mut out = Vec::new();
         table(&page(&"a.db".parse().unwrap(), &measured()), &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
-        sqlite:a.db, format 2: 78.12 MiB, of which 1.00 MiB free; log 4.00 MiB
+        sqlite:a.db, format 3: 78.12 MiB, of which 1.00 MiB free; log 4.00 MiB
         8,638,300 results of 100 series, 12 changes, 3 gaps
         from 2026-11-01T00:00:00Z to 2026-11-30T23:59:30Z
         8,600,000 results sealed in 600 blocks, 38,000 not sealed yet, 300 late and not merged yet

@@ -6,18 +6,62 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::blocks::{self, Level};
 use super::cells::{self, CELLS};
+use super::counts::Counts;
 use super::day::{self, DAY_MS};
 use super::names;
 use super::noted;
-use super::rollups::Difference;
+use super::rollup::Day;
+use super::rollups::{self, Difference};
 use super::row::Row;
 use super::schema;
 use super::seal;
 use super::section::Section;
 use crate::error::Trouble;
 
+/// From an older format, which is [`schema::OLDEST`] or newer.
+pub(super) fn from(format: i64, connection: &Connection) -> Result<(), Trouble> {
+    match format {
+        schema::OLDEST => from_first(connection),
+        _ => from_second(connection),
+    }
+}
+
+/// From the second format: the counts stood beside each rollup.
+fn from_second(connection: &Connection) -> Result<(), Trouble> {
+    connection.execute_batch(schema::TALLY)?;
+    let mut select = connection.prepare(
+        "SELECT day, grp, series, body FROM rollup JOIN series ON series.id = rollup.series ORDER BY day, grp",
+    )?;
+    let mut rows = select.query(params![])?;
+    let mut group: Option<((i64, i64), Counts)> = None;
+    while let Some(row) = rows.next()? {
+        let (place, series) = ((row.get(0)?, row.get(1)?), row.get(2)?);
+        let sums = Day::decode(row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?)?.whole();
+        match &mut group {
+            Some((last, counts)) if *last == place => {
+                counts.insert(series, sums);
+            }
+            _ => {
+                if let Some(((day, grp), counts)) = group.replace((place, Counts::from([(series, sums)]))) {
+                    rollups::write_counts(connection, day, grp, counts)?;
+                }
+            }
+        }
+    }
+    if let Some(((day, grp), counts)) = group {
+        rollups::write_counts(connection, day, grp, counts)?;
+    }
+    drop(rows);
+    drop(select);
+    Ok(connection.execute_batch(
+        "ALTER TABLE rollup DROP COLUMN n;
+         ALTER TABLE rollup DROP COLUMN bad;
+         ALTER TABLE rollup DROP COLUMN covered_ms;",
+    )?)
+}
+
 /// From the first format: one table with a row for each result.
-pub(super) fn from_first(connection: &Connection) -> Result<(), Trouble> {
+fn from_first(connection: &Connection) -> Result<(), Trouble> {
     connection.execute_batch("ALTER TABLE series RENAME TO old_series; ALTER TABLE result RENAME TO old_result;")?;
     connection.execute_batch(&schema::results())?;
     for (group, members) in groups(connection)? {

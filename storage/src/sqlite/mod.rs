@@ -14,6 +14,7 @@ mod block;
 mod blocks;
 mod cells;
 mod column;
+mod counts;
 mod day;
 mod facts;
 mod fold;

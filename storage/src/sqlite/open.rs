@@ -19,7 +19,8 @@ const OLDEST_LIBRARY: i32 = 3_051_003;
 /// What a file is, as far as its header and its list of tables tell.
 enum State {
     Empty,
-    Older,
+    /// Of an older format, by its number.
+    Older(i64),
     Ours,
 }
 
@@ -42,7 +43,7 @@ pub(super) fn open_for_writing(path: &Path, wait: Duration) -> Result<Connection
     settle(&connection).map_err(of)?;
     match found {
         State::Ours => {}
-        State::Older | State::Empty => raise(&mut connection, path)?,
+        State::Older(_) | State::Empty => raise(&mut connection, path)?,
     }
     Ok(connection)
 }
@@ -93,7 +94,7 @@ fn readable(path: &Path, name: &Path, flags: OpenFlags, wait: Duration) -> Resul
     connection.busy_timeout(wait).map_err(of)?;
     match state(&connection, path)? {
         State::Empty => return Err(Error::Empty { path: path.to_owned() }),
-        State::Older => return Ok(None),
+        State::Older(_) => return Ok(None),
         State::Ours => {}
     }
     guard(&connection).map_err(of)?;
@@ -114,7 +115,7 @@ fn state(connection: &Connection, path: &Path) -> Result<State, Error> {
     match (application, found, tables) {
         (0, 0, 0) => Ok(State::Empty),
         (APPLICATION, FORMAT, _) => Ok(State::Ours),
-        (APPLICATION, OLDEST..FORMAT, _) => Ok(State::Older),
+        (APPLICATION, OLDEST..FORMAT, _) => Ok(State::Older(found)),
         (APPLICATION, found, _) if found > FORMAT => Err(Error::Newer { path: path.to_owned(), found, known: FORMAT }),
         (APPLICATION, ..) => {
             Err(Error::Corrupt { path: path.to_owned(), reason: format!("there is no format {found}") })
@@ -168,7 +169,7 @@ fn raise(connection: &mut Connection, path: &Path) -> Result<(), Error> {
         State::Empty => {
             transaction.execute_batch(&(schema::results() + schema::RECORDS)).map_err(|error| Error::of(path, error))
         }
-        State::Older => migrate::from_first(&transaction).map_err(|trouble| Error::of(path, trouble)),
+        State::Older(format) => migrate::from(format, &transaction).map_err(|trouble| Error::of(path, trouble)),
         State::Ours => return Ok(()),
     };
     done?;

@@ -174,9 +174,15 @@ fn drop_blocks(connection: &Connection, level: Level, day: i64) -> Result<u64, T
 /// Drops some sums of days before `day`, and records that ended before it; none when there are none. The sums of results
 /// that are there stay.
 fn drop_sums(connection: &Connection, memory: &Memory, day: i64) -> rusqlite::Result<Option<Retained>> {
-    let rollups = connection
-        .prepare_cached("DELETE FROM rollup WHERE day = (SELECT min(day) FROM rollup) AND day < ?1 AND day < ?2")?
-        .execute(params![day, memory.standing.dropped_day])?;
+    let oldest: Option<i64> =
+        connection.prepare_cached("SELECT min(day) FROM rollup")?.query_row(params![], |row| row.get(0))?;
+    let rollups = match oldest {
+        Some(oldest) if oldest < day && Some(oldest) < memory.standing.dropped_day => {
+            connection.prepare_cached("DELETE FROM tally WHERE day = ?1")?.execute(params![oldest])?;
+            connection.prepare_cached("DELETE FROM rollup WHERE day = ?1")?.execute(params![oldest])?
+        }
+        _ => 0,
+    };
     let cut_ms = day::start(day);
     let changes = connection
         .prepare_cached(

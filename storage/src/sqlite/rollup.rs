@@ -83,24 +83,16 @@ impl Day {
         self.sketch.merge(&other.sketch);
     }
 
-    /// How many results the day has.
-    pub(crate) fn results(&self) -> u64 {
-        self.hours.iter().map(|hour| hour.results).sum()
-    }
-
-    /// How many of them did not succeed.
-    pub(crate) fn bad(&self) -> u64 {
-        self.hours.iter().map(Hour::bad).sum()
-    }
-
     /// The results by the hour in which they began.
     pub(crate) fn hours(&self) -> &[Hour; HOURS] {
         &self.hours
     }
 
-    /// Milliseconds that the results stand for, as those of an hour.
-    pub(crate) fn covered_ms(&self) -> u64 {
-        self.hours.iter().fold(0, |covered, hour| covered.wrapping_add(hour.covered_ms))
+    /// The results of all hours together.
+    pub(crate) fn whole(&self) -> Hour {
+        let mut whole = Hour::default();
+        self.hours.iter().for_each(|hour| whole.merge(hour));
+        whole
     }
 
     /// The stored form: the length of the counts, the counts, the sketch.
@@ -152,7 +144,8 @@ impl Day {
         if day.hours.iter().any(|hour| hour.bad() > hour.results) {
             return Err(MORE_FAILURES);
         }
-        let succeeded = day.results() - day.bad();
+        let Hour { results, others, .. } = day.whole();
+        let succeeded = results - others.values().sum::<u64>();
         if succeeded == day.sketch.count() { Ok(day) } else { Err(Damage("durations do not fit the results")) }
     }
 }
@@ -180,25 +173,6 @@ impl Hour {
             *self.others.entry(*kind).or_default() += more;
         }
     }
-}
-
-/// Adds all hours of an encoded day to `sum`, without its durations; for the many days of a report. After an error the
-/// sum may hold a part of them.
-pub(crate) fn add_counts(bytes: &[u8], sum: &mut Hour) -> Result<(), Damage> {
-    let (mut of_day, mut bad) = (0u64, 0u64);
-    read_counts(bytes, |piece| match piece {
-        Piece::Run { hours, results, covered_ms } => {
-            let hours = hours.len() as u64;
-            of_day += hours * results;
-            sum.results += hours * results;
-            sum.covered_ms = sum.covered_ms.wrapping_add(hours.wrapping_mul(covered_ms));
-        }
-        Piece::Others { kind, count, .. } => {
-            bad = bad.saturating_add(count);
-            *sum.others.entry(kind).or_default() += count;
-        }
-    })?;
-    if bad > of_day { Err(MORE_FAILURES) } else { Ok(()) }
 }
 
 /// Adds the durations of an encoded day to `sketch`, without reading its counts. After an error the sketch may hold a
@@ -316,9 +290,10 @@ mod tests {
         #[test]
         fn a_rollup_counts_what_its_results_are(rows in rows()) {
             let day = day(&rows);
-            prop_assert_eq!(day.results(), rows.len() as u64);
-            prop_assert_eq!(day.bad(), rows.iter().filter(|row| !row.succeeded()).count() as u64);
-            prop_assert_eq!(day.sketch.count(), day.results() - day.bad());
+            let whole = day.whole();
+            prop_assert_eq!(whole.results, rows.len() as u64);
+            prop_assert_eq!(whole.bad(), rows.iter().filter(|row| !row.succeeded()).count() as u64);
+            prop_assert_eq!(day.sketch.count(), whole.results - whole.bad());
             for hour in 0..HOURS {
                 let of_hour: Vec<&Row> = rows.iter().filter(|row| hour_of(row) == hour).collect();
                 prop_assert_eq!(day.hours()[hour].results, of_hour.len() as u64);
@@ -360,11 +335,6 @@ mod tests {
             let day = day(&rows);
             let bytes = day.encode();
             prop_assert_eq!(Day::decode(&bytes), Ok(day.clone()));
-            let mut all = Hour::default();
-            (0..HOURS).for_each(|hour| all.merge(&day.hours()[hour]));
-            let mut sum = Hour::default();
-            prop_assert_eq!(add_counts(&bytes, &mut sum), Ok(()));
-            prop_assert_eq!(sum, all);
             let mut sketch = Sketch::default();
             prop_assert_eq!(merge_sketch(&bytes, &mut sketch), Ok(()));
             prop_assert_eq!(&sketch, &day.sketch);
@@ -377,9 +347,8 @@ mod tests {
             bytes.iter_mut().skip(at).zip(&noise).for_each(|(byte, noise)| *byte = *noise);
             for bytes in [bytes, noise] {
                 if let Ok(day) = Day::decode(&bytes) {
-                    prop_assert!(day.bad() <= day.results());
+                    prop_assert!(day.whole().bad() <= day.whole().results);
                 }
-                let _ = add_counts(&bytes, &mut Hour::default());
                 let _ = merge_sketch(&bytes, &mut Sketch::default());
             }
         }

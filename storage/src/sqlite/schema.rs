@@ -6,7 +6,7 @@ use super::cells;
 pub(super) const APPLICATION: i64 = 0x6170_7262;
 
 /// Format of the tables below. A change of them raises it and brings a migration.
-pub(super) const FORMAT: i64 = 2;
+pub(super) const FORMAT: i64 = 3;
 
 /// Oldest format that is migrated.
 pub(super) const OLDEST: i64 = 1;
@@ -89,15 +89,22 @@ pub(super) fn results() -> String {
     CREATE TABLE rollup(
         day    INTEGER NOT NULL,
         series INTEGER NOT NULL,
-        n      INTEGER NOT NULL,
-        bad    INTEGER NOT NULL,  -- those that did not succeed
-        covered_ms INTEGER NOT NULL,  -- sum of their intervals
         body   BLOB NOT NULL,
         PRIMARY KEY(day, series)
     ) STRICT, WITHOUT ROWID;
-    "
+    {TALLY}"
     )
 }
+
+/// What the rollups of a group on a day count, without hours and durations. Since the third format.
+pub(super) const TALLY: &str = "
+    CREATE TABLE tally(
+        day  INTEGER NOT NULL,
+        grp  INTEGER NOT NULL,
+        body BLOB NOT NULL,
+        PRIMARY KEY(day, grp)
+    ) STRICT, WITHOUT ROWID;
+";
 
 /// The tables of details, changes and gaps, as they are since the first format. A body is the record as it stands in
 /// the interchange; the columns beside it only find it, and may be up to a millisecond too wide.

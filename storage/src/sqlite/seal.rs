@@ -17,7 +17,7 @@ use crate::damage::Damage;
 use crate::error::Trouble;
 
 /// Results in the active generation at which it is frozen ..
-const RESULTS: u64 = 131_072;
+const RESULTS: u64 = 32_768;
 
 /// .. or the stretch from its oldest to its newest one, in milliseconds.
 const EPOCH_MS: u64 = 2 * 3_600_000;

@@ -17,9 +17,11 @@ fn what_was_altered_behind_the_back_of_the_store_is_found() {
     check("UPDATE block1 SET day = day + 1", "block1 1", "a checksum is wrong");
     check("UPDATE block1 SET data = zeroblob(length(data))", "block1 1", "a checksum is wrong");
     check("DELETE FROM block1", "series 1", "it counts 5 sealed results, 1 are there");
-    check("UPDATE rollup SET n = n + 1", "rollup of series 1, day 0", "not the sum");
-    check("UPDATE rollup SET bad = bad + 1", "rollup of series 1, day 0", "not the sum");
-    check("UPDATE rollup SET covered_ms = covered_ms + 1", "rollup of series 1, day 0", "not the sum");
+    check("DELETE FROM tally", "tally of group 1, day 0", "not count what the rollups do");
+    check("UPDATE tally SET day = day + 1", "tally of group 1, day 0", "not count what the rollups do");
+    check("UPDATE tally SET day = day + 1", "tally of group 1, day 1", "not count what the rollups do");
+    check("UPDATE tally SET grp = grp + 1", "tally of group 2, day 0", "not count what the rollups do");
+    check("UPDATE tally SET body = x'ff'", "tally of group 1, day 0", "does not parse");
     check("DELETE FROM rollup", "rollup of series 1, day 0", "it is missing");
     check("DELETE FROM noted", "noted results of series 1, day 0", "those that did not succeed");
     check("DELETE FROM noted", "noted results of series 1, not sealed", "those that did not succeed");

@@ -33,7 +33,7 @@ impl Reader {
         let mut sketches = self.snapshot(|connection| {
             let mut sketches: BTreeMap<i64, Sketch> = BTreeMap::new();
             let (days, rest) = cut::whole(stretch, DAY_MS);
-            tally::rollups(connection, &members, "body", days.start, days.end, |series, row| {
+            tally::rollups(connection, &members, days.start, days.end, |series, row| {
                 let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
                 Ok(merge_sketch(body, sketches.entry(series).or_default())?)
             })?;

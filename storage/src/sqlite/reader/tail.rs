@@ -1,8 +1,7 @@
 //! The results that are not sealed yet.
 
-use std::collections::HashMap;
-
 use rusqlite::{Connection, params};
+use rustc_hash::FxHashMap;
 
 use crate::error::Trouble;
 use crate::sqlite::cells::{self, CELLS};
@@ -14,14 +13,14 @@ use crate::sqlite::standing::{Generation, Standing};
 /// The results of each series that are newer than what is sealed of it, by time.
 #[derive(Default)]
 pub(super) struct Tail {
-    series: HashMap<i64, Vec<Row>>,
+    series: FxHashMap<i64, Vec<Row>>,
 }
 
 impl Tail {
     /// Reads them, in one snapshot.
     pub(super) fn read(connection: &Connection) -> Result<Self, Trouble> {
         let sealed = sealed(connection)?;
-        let mut series: HashMap<i64, Vec<Row>> = HashMap::new();
+        let mut series: FxHashMap<i64, Vec<Row>> = FxHashMap::default();
         for generation in in_order(connection)? {
             let sql = format!("SELECT {CELLS} FROM {} ORDER BY seq", generation.table());
             let mut statement = connection.prepare_cached(&sql)?;
@@ -71,21 +70,21 @@ pub(super) fn in_order(connection: &Connection) -> rusqlite::Result<[Generation;
 }
 
 /// What is sealed of each series.
-pub(super) fn sealed(connection: &Connection) -> rusqlite::Result<HashMap<i64, Option<i64>>> {
+pub(super) fn sealed(connection: &Connection) -> rusqlite::Result<FxHashMap<i64, Option<i64>>> {
     let mut statement = connection.prepare_cached("SELECT id, sealed_ms FROM series")?;
     let rows = statement.query_map(params![], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
 
 /// Late results that are newer than what is sealed of their series.
-fn unsealed_late(connection: &Connection) -> rusqlite::Result<HashMap<i64, Vec<Row>>> {
+fn unsealed_late(connection: &Connection) -> rusqlite::Result<FxHashMap<i64, Vec<Row>>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {CELLS}, fresh FROM late
          WHERE time_ms > (SELECT coalesce(sealed_ms, -9223372036854775808) FROM series WHERE id = late.series)
          ORDER BY series, time_ms"
     ))?;
     let mut rows = statement.query(params![])?;
-    let mut late: HashMap<i64, Vec<Row>> = HashMap::new();
+    let mut late: FxHashMap<i64, Vec<Row>> = FxHashMap::default();
     while let Some(row) = rows.next()? {
         let (series, one) = late::read(row)?;
         late.entry(series).or_default().push(one.row);

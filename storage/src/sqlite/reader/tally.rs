@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use rusqlite::{Connection, Statement, params};
+use rustc_hash::FxHashMap;
 
 use super::cut::{self, Cut};
 use super::page::{self, Stretch};
 use super::results::UNKNOWN;
 use super::{Member, Reader, SeriesKey, tail};
-use crate::damage::Damage;
 use crate::error::{Error, Trouble};
 use crate::record::{Outcome, Reason};
-use crate::sqlite::day::DAY_MS;
-use crate::sqlite::rollup::{Day, Hour, add_counts};
+use crate::sqlite::counts;
+use crate::sqlite::rollup::{Day, Hour};
 use crate::sqlite::standing::Generation;
 use crate::window::Window;
 
@@ -141,7 +141,7 @@ impl Reader {
 
 /// Sums by series, of those that are asked for.
 struct Sums {
-    series: HashMap<i64, Hour>,
+    series: FxHashMap<i64, Hour>,
 }
 
 impl Sums {
@@ -156,24 +156,18 @@ impl Sums {
     }
 
     fn add_days(&mut self, connection: &Connection, members: &[Member], from: i64, until: i64) -> Result<(), Trouble> {
-        rollups(connection, members, "n, bad, covered_ms, body", from, until, |series, row| {
-            let Some(counts) = self.series.get_mut(&series) else { return Ok(()) };
-            let (results, bad, covered_ms): (u64, u64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
-            if bad > 0 {
-                add_counts(row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?, counts)?;
-            } else if results > DAY_MS.unsigned_abs() {
-                return Err(Damage("a day with more results than milliseconds").into());
-            } else {
-                counts.results += results;
-                counts.covered_ms = counts.covered_ms.wrapping_add(covered_ms as u64);
-            }
-            Ok(())
+        let only = match members {
+            [member] => Some(member.group),
+            _ => None,
+        };
+        by_day(connection, "tally", "grp", only, from, until, |row| {
+            Ok(counts::add_to(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?, &mut self.series)?)
         })
     }
 
     fn add_hours(&mut self, connection: &Connection, members: &[Member], from: i64, until: i64) -> Result<(), Trouble> {
         let (first, last) = (from.div_euclid(24), (until - 1).div_euclid(24));
-        rollups(connection, members, "body", first, last + 1, |series, row| {
+        rollups(connection, members, first, last + 1, |series, row| {
             let Some(counts) = self.series.get_mut(&series) else { return Ok(()) };
             let day: i64 = row.get(0)?;
             let sums = Day::decode(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?)?;
@@ -224,14 +218,30 @@ impl Sums {
     }
 }
 
-/// Gives `each` the rollups of days, half-open: day, series, and then `columns`.
+/// Gives `each` the rollups of days, half-open: series, and the row of day, series, body.
 pub(super) fn rollups(
     connection: &Connection,
     members: &[Member],
-    columns: &str,
     from: i64,
     until: i64,
     mut each: impl FnMut(i64, &rusqlite::Row<'_>) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let only = match members {
+        [member] => Some(member.series),
+        _ => None,
+    };
+    by_day(connection, "rollup", "series", only, from, until, |row| each(row.get(1)?, row))
+}
+
+/// Gives `each` the rows of a table of days, half-open, of everything or of one alone: day, key, body.
+fn by_day(
+    connection: &Connection,
+    table: &str,
+    key: &str,
+    only: Option<i64>,
+    from: i64,
+    until: i64,
+    mut each: impl FnMut(&rusqlite::Row<'_>) -> Result<(), Trouble>,
 ) -> Result<(), Trouble> {
     if from >= until {
         return Ok(());
@@ -239,22 +249,22 @@ pub(super) fn rollups(
     let mut run = |statement: &mut Statement<'_>, parameters: &[&dyn rusqlite::ToSql]| -> Result<(), Trouble> {
         let mut rows = statement.query(parameters)?;
         while let Some(row) = rows.next()? {
-            each(row.get(1)?, row)?;
+            each(row)?;
         }
         Ok(())
     };
-    if let [member] = members {
-        // The key begins with the day, so that one series is sought day by day.
-        let sql = format!(
-            "WITH RECURSIVE days(day) AS (
-                 SELECT min(day) FROM rollup WHERE day >= ?1 AND day < ?2
-                 UNION ALL
-                 SELECT (SELECT min(rollup.day) FROM rollup WHERE rollup.day > days.day AND rollup.day < ?2) FROM days
-                 WHERE days.day IS NOT NULL)
-             SELECT day, series, {columns} FROM days JOIN rollup USING(day) WHERE series = ?3"
-        );
-        return run(&mut *connection.prepare_cached(&sql)?, &[&from, &until, &member.series]);
-    }
-    let sql = format!("SELECT day, series, {columns} FROM rollup WHERE day >= ?1 AND day < ?2");
-    run(&mut *connection.prepare_cached(&sql)?, &[&from, &until])
+    let Some(only) = only else {
+        let sql = format!("SELECT day, {key}, body FROM {table} WHERE day >= ?1 AND day < ?2");
+        return run(&mut *connection.prepare_cached(&sql)?, &[&from, &until]);
+    };
+    // The key begins with the day, so that one of a day is sought day by day.
+    let sql = format!(
+        "WITH RECURSIVE days(day) AS (
+             SELECT min(day) FROM {table} WHERE day >= ?1 AND day < ?2
+             UNION ALL
+             SELECT (SELECT min({table}.day) FROM {table} WHERE {table}.day > days.day AND {table}.day < ?2) FROM days
+             WHERE days.day IS NOT NULL)
+         SELECT day, {key}, body FROM days JOIN {table} USING(day) WHERE {key} = ?3"
+    );
+    run(&mut *connection.prepare_cached(&sql)?, &[&from, &until, &only])
 }

@@ -134,7 +134,8 @@ fn days(
 fn places(connection: &Connection) -> rusqlite::Result<BTreeMap<i64, BTreeSet<i64>>> {
     let mut statement = connection.prepare(
         "SELECT day, grp FROM block0 UNION SELECT day, grp FROM block1
-         UNION SELECT day, grp FROM rollup JOIN series ON series.id = rollup.series",
+         UNION SELECT day, grp FROM rollup JOIN series ON series.id = rollup.series
+         UNION SELECT day, grp FROM tally",
     )?;
     let mut rows = statement.query(params![])?;
     let mut places: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
