@@ -1,6 +1,6 @@
 //! All that judging reads, taken out of a store or a list of records once, so that it needs neither after that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ use storage::sqlite::reader::{Reader, SeriesKey};
 use storage::sqlite::writer::derived_id;
 use storage::window::Window;
 
+use crate::gaps;
+
 /// What was recorded around a window.
 #[derive(Debug, Clone, Default)]
 pub struct Input {
@@ -18,7 +20,7 @@ pub struct Input {
     pub series: Vec<Series>,
     /// Changes by their earliest moment, then id.
     pub changes: Vec<Change>,
-    /// Gaps by their beginning.
+    /// Gaps by their beginning, those that join made one.
     pub gaps: Vec<Gap>,
     /// First moment of which the store cannot know yet: start of the newest result plus its interval.
     pub watermark: Option<Timestamp>,
@@ -106,7 +108,7 @@ impl Input {
     pub fn from_records(records: impl IntoIterator<Item = Record>) -> Input {
         let mut results: BTreeMap<(String, String, String), BTreeMap<Timestamp, ProbeResult>> = BTreeMap::new();
         let mut changes = BTreeMap::new();
-        let mut gaps = BTreeSet::new();
+        let mut gaps = Vec::new();
         for record in records {
             match record {
                 Record::Result(result) => {
@@ -119,16 +121,10 @@ impl Input {
                     }
                     changes.insert(change.id.clone(), change);
                 }
-                Record::Gap(gap) => {
-                    gaps.insert((gap.from, gap.until, gap.feed, gap.why));
-                }
+                Record::Gap(gap) => gaps.push(gap),
             }
         }
-        let mut input = Input {
-            changes: changes.into_values().collect(),
-            gaps: gaps.into_iter().map(|(from, until, feed, why)| Gap { feed, from, until, why }).collect(),
-            ..Input::default()
-        };
+        let mut input = Input { changes: changes.into_values().collect(), gaps, ..Input::default() };
         for (_, results) in results {
             let Some((first, newest)) = results.values().next().zip(results.values().next_back()) else { continue };
             let mut series = Series::new(newest, first.time);
@@ -222,7 +218,7 @@ impl Input {
     fn sort(&mut self) {
         self.series.sort_by(|a, b| (&a.target, &a.probe, &a.agent).cmp(&(&b.target, &b.probe, &b.agent)));
         self.changes.sort_by(|a, b| (a.lo(), &a.id).cmp(&(b.lo(), &b.id)));
-        self.gaps.sort_by(|a, b| (a.from, a.until, &a.feed, &a.why).cmp(&(b.from, b.until, &b.feed, &b.why)));
+        self.gaps = gaps::joined(std::mem::take(&mut self.gaps));
     }
 }
 

@@ -6,6 +6,7 @@ pub mod detect;
 pub mod digest;
 pub mod episode;
 pub mod formats;
+pub mod gaps;
 pub mod incident;
 pub mod input;
 pub mod interval;
