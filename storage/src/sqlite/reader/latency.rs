@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
+use rustc_hash::FxHashMap;
 
 use super::page::{self, Stretch};
 use super::tail::Tail;
-use super::{Reader, SeriesKey, cut, tally};
+use super::{Reader, SeriesKey, cut, tail, tally};
 use crate::error::{Error, Trouble};
+use crate::record::Outcome;
 use crate::sketch::{Sketch, rank};
 use crate::sqlite::block;
 use crate::sqlite::blocks::{self, Level};
@@ -31,24 +33,35 @@ impl Reader {
         let members = self.members(series)?;
         let stretch = super::stretch(window);
         let mut sketches = self.snapshot(|connection| {
-            let mut sketches: BTreeMap<i64, Sketch> = BTreeMap::new();
+            let mut sketches: FxHashMap<i64, Sketch> =
+                members.iter().map(|member| (member.series, Sketch::default())).collect();
             let (days, rest) = cut::whole(stretch, DAY_MS);
             tally::rollups(connection, &members, days.start, days.end, |series, row| {
                 let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
-                Ok(merge_sketch(body, sketches.entry(series).or_default())?)
+                sketches.get_mut(&series).map_or(Ok(()), |sketch| Ok(merge_sketch(body, sketch)?))
             })?;
+            let mut add = |series, took_us| {
+                if let Some(sketch) = sketches.get_mut(&series) {
+                    sketch.add(took_us);
+                }
+            };
             for rest in rest {
                 for (group, series) in super::by_group(&members) {
-                    durations(connection, group, &series, rest, |series, took_us| {
-                        sketches.entry(series).or_default().add(took_us);
-                    })?;
+                    durations(connection, group, &series, rest, &mut add)?;
                 }
             }
-            let tail = self.tail(connection)?;
-            for member in &members {
-                unsealed(&tail, member.series, stretch, |took_us| {
-                    sketches.entry(member.series).or_default().add(took_us);
-                });
+            if page::any_late(connection)? {
+                let tail = self.tail(connection)?;
+                for member in &members {
+                    unsealed(&tail, member.series, stretch, |took_us| add(member.series, took_us));
+                }
+            } else {
+                tail::hot(connection, "outcome, took_us", stretch, |series, row| {
+                    if row.get::<_, u8>(2)? == Outcome::Success.code() {
+                        add(series, row.get::<_, i64>(3)?.unsigned_abs());
+                    }
+                    Ok(())
+                })?;
             }
             Ok(sketches)
         })?;

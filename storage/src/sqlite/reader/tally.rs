@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use rusqlite::{Connection, Statement, params};
+use rusqlite::{Connection, Statement};
 use rustc_hash::FxHashMap;
 
 use super::cut::{self, Cut};
@@ -14,7 +14,6 @@ use crate::error::{Error, Trouble};
 use crate::record::{Outcome, Reason};
 use crate::sqlite::counts;
 use crate::sqlite::rollup::{Day, Hour};
-use crate::sqlite::standing::Generation;
 use crate::window::Window;
 
 /// How the results of one series in a window ended.
@@ -122,20 +121,10 @@ impl Reader {
             }
             return Ok(());
         }
-        // Without late results nothing lies over the hot rows, and five of their cells are enough.
-        let sealed = tail::sealed(connection)?;
-        for generation in Generation::ALL {
-            let sql = format!("SELECT series, time_ms, outcome, reason, every_ms FROM {}", generation.table());
-            let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = statement.query(params![])?;
-            while let Some(row) = rows.next()? {
-                let (series, time_ms): (i64, i64) = (row.get(0)?, row.get(1)?);
-                if stretch.holds(time_ms) && Some(time_ms) > sealed.get(&series).copied().flatten() {
-                    sums.add(series, row.get(2)?, row.get(3)?, row.get(4)?);
-                }
-            }
-        }
-        Ok(())
+        tail::hot(connection, "outcome, reason, every_ms", stretch, |series, row| {
+            sums.add(series, row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok(())
+        })
     }
 }
 
