@@ -48,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) store: Locator,
     /// How long they are kept there.
     pub(crate) retention: Retention,
+    /// `HOST:PORT` of the HTTP server.
+    pub(crate) listen: String,
     /// Name of this prober.
     pub(crate) agent: String,
     /// What is probed, and when.
@@ -195,7 +197,7 @@ fn parse(text: &str, base: &Path, findings: &mut Findings) -> Option<Config> {
 fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Config> {
     check::later::check(&file, root, findings);
     check::changes::check(&file, root, &mut findings.mistakes);
-    let File { store, retention, agent, targets: sections, changes, slos, corrections, .. } = file;
+    let File { store, listen, retention, agent, targets: sections, changes, slos, corrections, .. } = file;
     let store = locator(&store, &root.key("store"), base, findings);
     let retention = check::retention::check(retention, &root.key("retention"), findings);
     if let Err(message) = check::name(&agent) {
@@ -212,7 +214,7 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
         .collect();
     let judged = check::judging::check(slos, corrections, &targets, root, findings);
     let judging = Settings { links, ..judged };
-    Some(Config { store: store?, retention, agent, targets, judging, changes })
+    Some(Config { store: store?, retention, listen, agent, targets, judging, changes })
 }
 
 fn locator(text: &str, spot: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Locator> {

@@ -12,7 +12,7 @@ use storage::record::{Gap, Record};
 use storage::sqlite::checkpointer::{Checkpointer, Notice};
 use storage::sqlite::reader::Reader;
 use storage::sqlite::writer::{Checkpoint, Writer};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
@@ -30,6 +30,7 @@ use crate::schedule::grid::Grid;
 use crate::schedule::lateness::Lateness;
 use crate::schedule::timer::{Due, Lost, Slot, Timer, grace};
 use crate::store_lock::StoreLock;
+use crate::web::{self, Phase, Web};
 
 /// Runs that one host and port has to bear at once; further ones wait, and are skipped when the wait is too long.
 const PER_HOST: usize = 32;
@@ -65,15 +66,18 @@ pub(crate) async fn run(
     stop: CancellationToken,
     further: Option<mpsc::Receiver<Record>>,
 ) -> anyhow::Result<()> {
-    let Config { agent, targets, retention, changes, .. } = config;
+    let Config { agent, targets, retention, listen, changes, .. } = config;
     let Locator::Sqlite(path) = store;
     // Held until everything is written; before anything of the store is touched, since the other may be an older version.
     let _lock = StoreLock::take(path)?;
+    let listener = web::listen(&listen).await?;
     let blind = blind_since(path);
     let writer = Writer::open(path)?;
     let checkpointer = Checkpointer::start(path, tell)?;
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
     let (records, recorder) = Recorder::start(writer, retention, Overlap::new(path, blind), recorder::KEPT);
+    let (phase, seen) = watch::channel(Phase::Starting);
+    let web = Web::start(listener, web::State { recording: recorder.health(), phase: seen });
     let shared = Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: agent.into() };
     let context = Context {
         records: records.clone(),
@@ -98,10 +102,12 @@ pub(crate) async fn run(
     let sources = Sources::start(changes, &context);
     drop(context);
     let relay = further.map(|further| tokio::spawn(relay(further, daemon.records.clone())));
+    phase.send_replace(Phase::Running);
     info!("probing; targets: {}, probes: {}, store: {store}", targets.len(), daemon.probes());
     daemon.timer(&targets, started).drive(planned, stop, |due| daemon.take(due)).await;
 
     info!("stopping");
+    phase.send_replace(Phase::Stopping);
     if let Some(calendar) = daemon.calendar.take() {
         calendar.stop().await;
     }
@@ -113,6 +119,7 @@ pub(crate) async fn run(
     let lateness = Arc::clone(&daemon.lateness);
     drop(daemon);
     let written = recorder.finish().await?;
+    web.finish().await;
     drop(checkpointer);
     let lateness = lateness.lock().unwrap_or_else(PoisonError::into_inner).clone();
     info!("stopped: {lateness}; {} records kept, {} lost", written.kept, written.lost);

@@ -21,6 +21,7 @@ mod source;
 mod store_lock;
 mod transports;
 mod upkeep;
+mod web;
 
 use std::process::ExitCode;
 

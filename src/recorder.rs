@@ -1,5 +1,7 @@
 //! The one task that writes: takes records from the one channel, in groups, and keeps them while the store cannot.
 
+pub(crate) mod health;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,12 +11,13 @@ use storage::error::Error;
 use storage::record::{Gap, Record};
 use storage::sqlite::retention::Retention;
 use storage::sqlite::writer::{Counts, Writer};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::overlap::Overlap;
+use crate::recorder::health::Health;
 use crate::upkeep::Upkeep;
 
 /// Records that may wait in the channel; beyond that, runs wait with handing theirs over.
@@ -32,12 +35,16 @@ pub(crate) const KEPT: usize = 100_000;
 /// Pauses between attempts at a store that cannot be written.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
+/// What is said when the store panicked.
+const BROKEN: &str = "the store broke inside authprobe, nothing more is recorded";
+
 /// Tries at the end, when the daemon stops and the store still cannot be written.
 const LAST_TRIES: u32 = 5;
 
 /// The running recorder.
 pub(crate) struct Recorder {
     task: JoinHandle<Written>,
+    health: watch::Receiver<Health>,
 }
 
 /// What became of the records.
@@ -59,7 +66,14 @@ impl Recorder {
         kept: usize,
     ) -> (mpsc::Sender<Record>, Self) {
         let (sender, receiver) = mpsc::channel(CHANNEL);
-        (sender, Self { task: tokio::spawn(Desk::new(writer, retention, overlap, kept).work(receiver)) })
+        let desk = Desk::new(writer, retention, overlap, kept);
+        let health = desk.health.subscribe();
+        (sender, Self { task: tokio::spawn(desk.work(receiver)), health })
+    }
+
+    /// How it stands with recording, now and from now on.
+    pub(crate) fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
     }
 
     /// Waits until everything is written, or has been tried often enough.
@@ -83,6 +97,7 @@ struct Desk {
     written: Written,
     pause: Option<Duration>,
     again: Instant,
+    health: watch::Sender<Health>,
 }
 
 /// Records that had to be dropped, until a gap can say so, and the stretch of their moments.
@@ -104,6 +119,7 @@ impl Desk {
             written: Written::default(),
             pause: None,
             again: Instant::now(),
+            health: watch::Sender::default(),
         }
     }
 
@@ -219,7 +235,8 @@ impl Desk {
             (writer, done)
         });
         let Ok((writer, done)) = worked.await else {
-            error!("the store broke inside authprobe, nothing more is recorded");
+            error!("{BROKEN}");
+            self.tell(Some(BROKEN));
             return None;
         };
         self.writer = Some(writer);
@@ -230,7 +247,14 @@ impl Desk {
     async fn count_lost(&mut self, records: &mut mpsc::Receiver<Record>) {
         while records.recv().await.is_some() {
             self.written.lost += 1;
+            self.tell(Some(BROKEN));
         }
+    }
+
+    /// Says how it stands with recording, and why the store cannot be written if it cannot.
+    fn tell(&self, trouble: Option<&str>) {
+        let (written, waiting) = (self.written, self.waiting.len() as u64);
+        self.health.send_replace(Health { written, waiting, trouble: trouble.map(str::to_owned) });
     }
 
     fn wrote(&mut self, count: usize, refused: u64) {
@@ -243,6 +267,7 @@ impl Desk {
             let why = format!("{count} records dropped, the store could not be written");
             self.waiting.push(Record::Gap(Gap { feed: "prober".into(), from, until, why }));
         }
+        self.tell(None);
     }
 
     fn failed(&mut self, batch: Vec<Record>, failure: &Error) {
@@ -254,6 +279,7 @@ impl Desk {
         let pause = self.pause.map_or(first, |last| (last * 2).min(longest));
         self.pause = Some(pause);
         self.again = Instant::now() + pause;
+        self.tell(Some(&failure.to_string()));
     }
 
     async fn close(mut self) -> Written {

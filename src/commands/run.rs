@@ -30,13 +30,20 @@ pub(crate) struct Run {
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// Where to listen, in place of the configuration's `listen`; port 0 takes a free one and says which
+    #[arg(long, value_name = "HOST:PORT", env = "AUTHPROBE_LISTEN")]
+    listen: Option<String>,
+
     /// Store to write to, in place of the configuration's
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 }
 
 pub(crate) fn run(args: Run) -> anyhow::Result<Exit> {
-    let Loaded { config, .. } = commands::load(args.config)?;
+    let Loaded { mut config, .. } = commands::load(args.config)?;
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
     let store = match args.store {
         Some(given) => given.parse::<Locator>()?,
         None => config.store.clone(),

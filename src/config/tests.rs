@@ -79,7 +79,6 @@ fn the_sample_loads_and_says_what_is_not_used_and_what_cannot_be_read() {
     // Whether these are set is a matter of who runs the test.
     let warnings: Vec<String> = warnings.filter(|warning| !warning.contains("environment variable")).collect();
     insta::assert_snapshot!(warnings.join("\n"), @r"
-    3:9: listen: accepted, but not used by this version
     10:16: targets[0].tls.ca: file ca.pem: there is no such file
     10:37: targets[0].tls.client_cert: file c.pem: there is no such file
     10:56: targets[0].tls.client_key: file k.pem: there is no such file
@@ -94,12 +93,12 @@ fn the_sample_loads_and_says_what_is_not_used_and_what_cannot_be_read() {
 fn the_settings_of_the_sample_arrive_whole() {
     let loaded = load(&repository("tests/fixtures/config/sample.yaml")).unwrap();
     let base = repository("tests/fixtures/config");
-    let Config { store, retention, agent, targets, judging, .. } = loaded.config;
+    let Config { store, retention, listen, agent, targets, judging, .. } = loaded.config;
     assert_eq!(store, Locator::Sqlite(base.join("authprobe.db")));
     // A year of the file is 365.25 days.
     let (results, rollups) = (Some(Duration::from_hours(90 * 24)), Some(Duration::from_hours(365 * 48 + 12)));
     assert_eq!(retention, Retention { results, rollups, ..Retention::default() });
-    assert_eq!(agent, "local");
+    assert_eq!((agent.as_str(), listen.as_str()), ("local", "127.0.0.1:9464"));
     let [TargetConfig { target, schedule, tls }] = targets.as_slice() else { panic!("one target") };
     assert_eq!((target.name.as_str(), target.timeout), ("orchestrator", Duration::from_secs(10)));
     assert_eq!(schedule.interval(), Duration::from_secs(30));

@@ -16,7 +16,7 @@ const UNUSED: &str = "accepted, but not used by this version";
 
 /// Checks every part of the file that no engine reads yet.
 pub(in crate::config) fn check(file: &File, root: &Spot<'_>, findings: &mut Findings) {
-    let unused = ["listen", "changes", "reports", "alerts"].map(|key| root.key(key));
+    let unused = ["changes", "reports", "alerts"].map(|key| root.key(key));
     findings.warnings.extend(unused.iter().filter(|spot| spot.given()).map(|spot| spot.mistake(UNUSED)));
 
     let mistakes = &mut findings.mistakes;

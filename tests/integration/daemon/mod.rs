@@ -2,6 +2,7 @@
 
 mod clock;
 mod ends;
+mod http;
 mod others;
 mod retention;
 mod schedule;

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::harness::demo::Demo;
 use crate::harness::program::{Program, Running, authprobe};
 use crate::harness::store::{Records, Store};
+use crate::servers::http::Http;
 
 /// Gaps that others write into the store.
 const OF_OTHERS: usize = 3000;
@@ -34,11 +35,22 @@ async fn a_store_that_is_locked_for_a_while_gets_every_record_afterwards() -> Re
 async fn a_file_that_cannot_grow_loses_nothing_once_it_can_again() -> Result<()> {
     let demo = Demo::start().await?;
     let (mut daemon, _old_state) = run_with_little_room(&demo).await?;
+    let url = daemon.url().await?;
     daemon.says("the store cannot be written").await?;
+    let (status, why) = get(&format!("{url}/readyz")).await?;
+    assert_eq!(status, 503, "{why}");
+    assert!(why.starts_with("the store cannot be written, ") && why.contains(" are lost: "), "{why}");
+    let (_, metrics) = get(&format!("{url}/metrics")).await?;
+    assert!(metrics.contains("\nauthprobe_store_writable 0\n"), "{metrics}");
+    assert_eq!(get(&format!("{url}/healthz")).await?, (200, "ok\n".into()));
     let visible = demo.store().records().await?;
     let lifted = Command::new("prlimit").args(["--fsize=unlimited", "--pid", &daemon.pid().to_string()]).status()?;
     ensure!(lifted.success(), "the limit could not be lifted");
     daemon.says("the store can be written again").await?;
+    assert_eq!(get(&format!("{url}/readyz")).await?, (200, "ready\n".into()));
+    let (_, metrics) = get(&format!("{url}/metrics")).await?;
+    assert!(metrics.contains("\nauthprobe_store_writable 1\n"), "{metrics}");
+    assert!(metrics.contains("authprobe_store_records_total{outcome=\"lost\"} 0\n"), "{metrics}");
     let records = complete(daemon, &demo.store()).await?;
     assert!(visible.results.iter().all(|result| records.results.contains(result)));
     Ok(())
@@ -58,6 +70,12 @@ async fn a_file_that_can_never_grow_again_ends_the_daemon_in_time_with_the_numbe
     let all = records.results.len() + records.changes.len() + records.gaps.len();
     assert_eq!(all - OF_OTHERS, kept, "{told}");
     Ok(())
+}
+
+/// Status and body of an answer.
+async fn get(url: &str) -> Result<(u16, String)> {
+    let answer = Http::new()?.get(url, &[]).await?;
+    Ok((answer.status, answer.body))
 }
 
 /// The daemon with room for a new store and not much of a log, which others have made longer than that. Whoever reads an

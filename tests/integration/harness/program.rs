@@ -57,6 +57,8 @@ impl Program {
                 command.env_remove(name);
             }
         }
+        // Each daemon gets a port of its own.
+        command.env("AUTHPROBE_LISTEN", "127.0.0.1:0");
         Self { command, input: None }
     }
 
@@ -106,6 +108,15 @@ impl Running {
     /// What it printed to standard error so far.
     pub(crate) fn err(&self) -> Result<String> {
         self.printed("err")
+    }
+
+    /// The URL under which it answers, once it does.
+    pub(crate) async fn url(&mut self) -> Result<String> {
+        const SAYS: &str = "listening at ";
+        self.says(SAYS).await?;
+        let said = self.err()?;
+        let url = said.split(SAYS).nth(1).and_then(|rest| rest.split_whitespace().next());
+        Ok(url.context("a URL is said")?.to_owned())
     }
 
     /// Whether it has ended.
