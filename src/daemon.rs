@@ -82,6 +82,7 @@ pub(crate) async fn run(
     let context = Context {
         records: records.clone(),
         keeper: Arc::clone(&shared.keeper),
+        key: key.into(),
         since: blind,
         stop: CancellationToken::new(),
     };

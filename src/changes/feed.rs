@@ -52,6 +52,11 @@ impl Feed {
         self.seen
     }
 
+    /// Whether nothing is seen now.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.blind.is_some()
+    }
+
     /// Records a change. The source and the moment of knowing are filled in.
     pub(crate) async fn change(&self, change: Change, now: Timestamp) {
         let change = Change { source: self.source.into(), known_at: Some(now), ..change };
@@ -111,7 +116,7 @@ mod tests {
     fn feed(since: Option<Timestamp>) -> (Feed, mpsc::Receiver<Record>) {
         let (records, received) = mpsc::channel(16);
         let keeper = Keeper::new(b"a key of a test").into();
-        let context = Context { records, keeper, since, stop: CancellationToken::new() };
+        let context = Context { records, keeper, key: [0; 32].into(), since, stop: CancellationToken::new() };
         (Feed::new("jwks", "http://idp", &context), received)
     }
 

@@ -2,11 +2,12 @@
 
 mod feed;
 mod jwks;
-mod kubernetes;
+pub(crate) mod kubernetes;
 mod logs;
 mod poll;
 mod postgres;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,15 @@ pub(crate) struct Settings {
     pub(crate) logs: Option<logs::Settings>,
 }
 
+impl Settings {
+    /// Relative paths begin at `base`.
+    pub(crate) fn begin_at(&mut self, base: &Path) {
+        if let Some(kubernetes) = &mut self.kubernetes {
+            kubernetes.begin_at(base);
+        }
+    }
+}
+
 /// What every source is given.
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -47,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) records: mpsc::Sender<Record>,
     /// The values of references to secrets.
     pub(crate) keeper: Arc<Keeper>,
+    /// The key of the fingerprints of this installation.
+    pub(crate) key: Arc<[u8]>,
     /// Since when nobody looked: the end of what the store holds; none where it is new.
     pub(crate) since: Option<Timestamp>,
     /// Ends the sources.
@@ -64,6 +76,9 @@ impl Sources {
     pub(crate) fn start(settings: Settings, context: &Context) -> Self {
         let Settings { kubernetes, jwks, postgres, logs } = settings;
         let tasks = TaskTracker::new();
+        if let Some(kubernetes) = kubernetes {
+            kubernetes::start(kubernetes, context.clone(), &tasks);
+        }
         Self { tasks, stop: context.stop.clone() }
     }
 
