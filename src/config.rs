@@ -16,11 +16,13 @@ mod secrets;
 mod sources;
 mod spot;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File as Opened;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use probes::target::{Target, Tls};
+use reports::link::Link;
 use reports::settings::Settings;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
@@ -197,7 +199,8 @@ fn parse(text: &str, base: &Path, findings: &mut Findings) -> Option<Config> {
 fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Config> {
     check::later::check(&file, root, findings);
     check::changes::check(&file, root, &mut findings.mistakes);
-    let File { store, listen, retention, agent, targets: sections, changes, slos, corrections, .. } = file;
+    let File { store, listen, retention, agent, targets: sections, mut changes, slos, corrections, .. } = file;
+    changes.begin_at(base);
     let store = locator(&store, &root.key("store"), base, findings);
     let retention = check::retention::check(retention, &root.key("retention"), findings);
     if let Err(message) = check::name(&agent) {
@@ -205,8 +208,12 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
     }
     let spot = root.key("targets");
     check::target::together(&sections, &spot, findings);
-    let links =
+    let links: BTreeMap<String, Link> =
         sections.iter().filter_map(|section| Some((section.name.clone(), section.kubernetes.clone()?))).collect();
+    if let Some(kubernetes) = changes.kubernetes.as_mut().filter(|kubernetes| kubernetes.namespaces.is_empty()) {
+        let linked: BTreeSet<&String> = links.values().map(|link| &link.namespace).collect();
+        kubernetes.namespaces = linked.into_iter().cloned().collect();
+    }
     let targets: Vec<TargetConfig> = sections
         .into_iter()
         .zip(spot.elements())

@@ -52,11 +52,6 @@ impl Feed {
         self.seen
     }
 
-    /// Whether nothing is seen now.
-    pub(crate) fn is_blind(&self) -> bool {
-        self.blind.is_some()
-    }
-
     /// Records a change. The source and the moment of knowing are filled in.
     pub(crate) async fn change(&self, change: Change, now: Timestamp) {
         let change = Change { source: self.source.into(), known_at: Some(now), ..change };

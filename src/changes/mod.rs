@@ -76,8 +76,8 @@ impl Sources {
     pub(crate) fn start(settings: Settings, context: &Context) -> Self {
         let Settings { kubernetes, jwks, postgres, logs } = settings;
         let tasks = TaskTracker::new();
-        if let Some(kubernetes) = kubernetes {
-            kubernetes::start(kubernetes, context.clone(), &tasks);
+        if let Some(settings) = kubernetes {
+            tasks.spawn(kubernetes::run(settings, context.clone()));
         }
         Self { tasks, stop: context.stop.clone() }
     }
