@@ -63,6 +63,21 @@ impl Keeper {
         }
     }
 
+    /// A keyed fingerprint of a text that is not to be shown: the same for the same text in this installation.
+    pub(crate) fn print(&self, text: &str) -> String {
+        fingerprint(&self.key, text)
+    }
+
+    /// Every value that was read, so that it can be taken out of a text.
+    pub(crate) fn values(&self) -> Vec<Credential> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = entries.values().flat_map(|entry| {
+            let last = entry.last.as_ref().map(|(last, _)| last);
+            last.into_iter().chain(entry.previous.as_ref().map(|(previous, _)| previous))
+        });
+        kept.cloned().collect()
+    }
+
     /// The values of some sources now, and what changed since they were last asked for.
     pub(crate) fn wallet<'a>(
         &self,
@@ -115,7 +130,7 @@ impl Entry {
         if had_secret && value.as_secret().is_err() {
             return None;
         }
-        let print = fingerprint(key, &value);
+        let print = fingerprint(key, value.expose());
         match self.last.replace((value.clone(), print.clone())) {
             None => None,
             Some((old, _)) if old == value => None,
@@ -185,9 +200,9 @@ fn object(source: &Source) -> String {
     }
 }
 
-fn fingerprint(key: &hmac::Key, value: &Credential) -> String {
+fn fingerprint(key: &hmac::Key, value: &str) -> String {
     const BYTES: usize = 6;
-    let tag = hmac::sign(key, value.expose().as_bytes());
+    let tag = hmac::sign(key, value.as_bytes());
     tag.as_ref().iter().take(BYTES).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -29,6 +29,7 @@ need etcd etcd-server
 need /etc/ssl/certs/ca-certificates.crt ca-certificates
 need cc gcc
 need /usr/include/stdio.h libc6-dev
+need /usr/lib/postgresql postgresql
 # A clock that a test can set.
 need faketime faketime
 # Helps the scripts to read JSON.
@@ -69,7 +70,7 @@ root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -q -y --no-in
 if command -v systemctl >/dev/null; then
     for package in $missing; do
         case "$package" in
-            glewlwyd | influxdb | prometheus | prometheus-blackbox-exporter | victoria-metrics) unit=$package ;;
+            glewlwyd | influxdb | postgresql | prometheus | prometheus-blackbox-exporter | victoria-metrics) unit=$package ;;
             etcd-server) unit=etcd ;;
             nginx-light) unit=nginx ;;
             *) continue ;;

@@ -7,7 +7,7 @@ mod fixtures;
 pub mod kinds;
 mod observation;
 pub mod protocol;
-mod redact;
+pub mod redact;
 pub mod run;
 pub mod session;
 mod steps;

@@ -3,9 +3,9 @@
 mod feed;
 mod jwks;
 pub(crate) mod kubernetes;
-mod logs;
+pub(crate) mod logs;
 mod poll;
-mod postgres;
+pub(crate) mod postgres;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -47,6 +47,12 @@ impl Settings {
         if let Some(kubernetes) = &mut self.kubernetes {
             kubernetes.begin_at(base);
         }
+        if let Some(postgres) = &mut self.postgres {
+            postgres.begin_at(base);
+        }
+        if let Some(logs) = &mut self.logs {
+            logs.begin_at(base);
+        }
     }
 }
 
@@ -78,6 +84,12 @@ impl Sources {
         let tasks = TaskTracker::new();
         if let Some(settings) = kubernetes {
             tasks.spawn(kubernetes::run(settings, context.clone()));
+        }
+        if let Some(postgres) = &postgres {
+            postgres::start(postgres, context, &tasks);
+        }
+        if let Some(logs) = &logs {
+            logs::start(logs, context, &tasks);
         }
         Self { tasks, stop: context.stop.clone() }
     }

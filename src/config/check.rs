@@ -4,6 +4,8 @@ pub(super) mod changes;
 pub(super) mod judging;
 pub(super) mod kinds;
 pub(super) mod later;
+mod logs;
+mod postgres;
 pub(super) mod retention;
 pub(super) mod target;
 

@@ -3,6 +3,7 @@
 mod bad_input;
 mod canary;
 mod certificates;
+mod changes;
 mod daemon;
 mod demo_api;
 mod harness;

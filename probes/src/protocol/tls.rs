@@ -61,6 +61,12 @@ impl Profile {
         config.resumption = Resumption::store(Arc::new(HandshakeBegins));
         Ok(Self(Arc::new(config)))
     }
+
+    /// What rustls is to do; for protocols that are not probed.
+    #[must_use]
+    pub fn client_config(&self) -> &ClientConfig {
+        &self.0
+    }
 }
 
 fn roots(pem: &[u8]) -> Result<RootCertStore, Unusable> {

@@ -1,6 +1,7 @@
 //! Takes every secret of a run out of a text, in every form in which a server may echo it.
 
 mod decode;
+mod line;
 
 use std::collections::HashSet;
 
@@ -28,6 +29,12 @@ pub(crate) fn secrets(text: &str, known: &[&str]) -> String {
 /// As [`secrets`], and takes out whatever looks like a token although nobody here knows it.
 pub(crate) fn everything(text: &str, known: &[&str]) -> String {
     without_tokens(&secrets(text, known))
+}
+
+/// As [`everything`], for a line of a log, which may hold credentials of other people and their names.
+#[must_use]
+pub fn line(text: &str, known: &[&str]) -> String {
+    line::clean(&everything(text, known))
 }
 
 /// The stretches of a secret that give it away.
@@ -205,6 +212,56 @@ mod tests {
         assert_eq!(secrets("token ab12x is bad", &["ab12x"]), "token <redacted> is bad");
         assert_eq!(secrets("key 🔑🔒 is bad", &["🔑🔒"]), "key <redacted> is bad");
         assert_eq!(secrets("an answer", &["an"]), "an answer", "what is no longer than a word hides nothing");
+    }
+
+    #[test]
+    fn a_line_of_a_log_loses_what_may_be_a_secret_or_a_person() {
+        for (text, expected) in [
+            ("401 for me@example.com from 10.0.0.7", "401 for <redacted> from 10.0.0.7"),
+            ("Authorization: Bearer abc def, more", "Authorization: <redacted>"),
+            (r#"{"authorization":"Custom abc","status":401}"#, r#"{"authorization":"<redacted>","status":401}"#),
+            (r#"{\"X-Api-Key\": \"abc\", \"status\": 401}"#, r#"{\"X-Api-Key\": <redacted>, \"status\": 401}"#),
+            ("Cookie: sid=abc; other=def", "Cookie: <redacted>"),
+            ("refused bearer abcdefgh for /me", "refused bearer <redacted> for /me"),
+            ("refused ApiKey short1 for /me", "refused ApiKey <redacted> for /me"),
+            ("GET /cb?code=1&access_token=abc&x=1", "GET /cb?code=1&access_token=<redacted>&x=1"),
+            ("login password=hunter2 user=7", "login password=<redacted> user=7"),
+            (r#"{"password": "a b c", "user": 7}"#, r#"{"password": <redacted>, "user": 7}"#),
+            ("client_secret => 'x y', next", "client_secret => <redacted>, next"),
+            ("db postgres://me:p@ss/w0rd@db/x down", "db postgres://<redacted>@db/x down"),
+            ("hash 5f4dcc3b5aa765d61d8327deb882cf99 no", "hash <redacted> no"),
+            ("key abcdEFGH+/ijkl0123456789== no", "key abcdEFGH+/<redacted> no"),
+        ] {
+            assert_eq!(line(text, &[]), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_line_says_of_the_failure_stays() {
+        for text in [
+            "token expired",
+            "JWT validation error: invalid signature",
+            "invalid token: signature mismatch",
+            "Bearer token missing",
+            "Basic authentication failed",
+            r#"10.0.0.7 - - [24/Nov/2026:13:00:01 +0000] "GET /api/v1/workflows HTTP/1.1" 401 27"#,
+            "permission denied: role admin required on /api/v1/admin/users",
+        ] {
+            assert_eq!(line(text, &[]), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_shows_a_password_that_stands_behind_its_key(
+            key in "[a-z_]{0,4}(password|secret|token|api_key)",
+            between in "(=|: |=\"|\": \")",
+            value in "[a-zA-Z0-9!#$%*+/_-]{8,40}",
+        ) {
+            prop_assume!(!key.contains(&value));
+            let clean = line(&format!("x {key}{between}{value}\" y"), &[]);
+            prop_assert!(!clean.contains(&value), "{clean}");
+        }
     }
 
     #[test]

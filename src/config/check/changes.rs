@@ -3,10 +3,10 @@
 use reports::link::Link;
 
 use crate::changes::Settings;
-use crate::config::check::web_address;
+use crate::config::check::{self, web_address};
+use crate::config::fault::nearest;
 use crate::config::file::File;
 use crate::config::mistake::Mistake;
-use crate::config::secrets;
 use crate::config::spot::Spot;
 
 /// Checks the sources of changes and the links of the targets.
@@ -16,7 +16,8 @@ pub(in crate::config) fn check(file: &File, root: &Spot<'_>, mistakes: &mut Vec<
             link(settings, &spot.key("kubernetes"), mistakes);
         }
     }
-    changes(&file.changes, &root.key("changes"), mistakes);
+    let existing: Vec<&str> = file.targets.iter().map(|section| section.name.as_str()).collect();
+    changes(&file.changes, &existing, &root.key("changes"), mistakes);
 }
 
 fn link(link: &Link, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
@@ -35,15 +36,28 @@ fn workloads(workloads: &[String], spot: &Spot<'_>, mistakes: &mut Vec<Mistake>)
     }
 }
 
-fn changes(changes: &Settings, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
+/// What a source says of targets must be said of targets that there are.
+fn targets(targets: &[String], existing: &[&str], spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
+    for (index, target) in targets.iter().enumerate().filter(|(_, target)| !existing.contains(&target.as_str())) {
+        let remedy = nearest(target, existing.iter().copied())
+            .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+        mistakes.push(spot.key("targets").element(index).mistake(format!("there is no target `{target}`{remedy}")));
+    }
+}
+
+fn changes(changes: &Settings, existing: &[&str], spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
     for (settings, spot) in changes.jwks.iter().zip(spot.key("jwks").elements()) {
         mistakes.extend(web_address(&settings.url).err().map(|message| spot.key("url").mistake(message)));
     }
     if let Some(postgres) = &changes.postgres {
-        let place = spot.key("postgres").key("url");
-        mistakes.extend(secrets::form(&postgres.url).err().map(|message| place.mistake(message)));
+        let spot = spot.key("postgres");
+        check::postgres::check(postgres, &spot, mistakes);
+        targets(&postgres.targets, existing, &spot, mistakes);
     }
     if let Some(logs) = &changes.logs {
-        workloads(&logs.workloads, &spot.key("logs").key("workloads"), mistakes);
+        let spot = spot.key("logs");
+        check::logs::check(logs, &spot, mistakes);
+        targets(&logs.targets, existing, &spot, mistakes);
+        workloads(&logs.workloads, &spot.key("workloads"), mistakes);
     }
 }

@@ -1,6 +1,6 @@
 //! Distinctive secrets are planted everywhere, and hunted in everything that the program writes.
 
 mod echo;
-mod hunt;
+pub(crate) mod hunt;
 mod planted;
 mod secrets;

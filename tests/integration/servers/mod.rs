@@ -5,4 +5,5 @@ pub(crate) mod fixture;
 pub(crate) mod glewlwyd;
 pub(crate) mod http;
 pub(crate) mod jwt;
+pub(crate) mod postgres;
 pub(crate) mod process;

@@ -16,6 +16,8 @@ use super::http::Http;
 
 /// Longest wait for a server to answer its first request.
 const START_LIMIT: Duration = Duration::from_secs(20);
+/// Longest wait for a server that was asked to end.
+const END_LIMIT: Duration = Duration::from_secs(10);
 /// Pause between two looks at a condition.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How much of a log an error quotes, in characters.
@@ -51,14 +53,33 @@ impl Process {
     pub(crate) async fn ready(&mut self, http: &Http, url: &str) -> Result<()> {
         let limit = Instant::now() + START_LIMIT;
         loop {
-            if let Some(status) = self.child.try_wait()? {
-                return Err(anyhow!(EndedAtOnce(format!("{status}: {}", self.log_end()))));
-            }
+            self.still_runs()?;
             if http.get(url, &[]).await.is_ok_and(|answer| answer.status == 200) {
                 return Ok(());
             }
             ensure!(Instant::now() < limit, "no answer from {url} in {START_LIMIT:?}: {}", self.log_end());
             sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Fails with the end of the log when the process is gone.
+    pub(crate) fn still_runs(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => Err(anyhow!(EndedAtOnce(format!("{status}: {}", self.log_end())))),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends a signal, by its name, and waits for the end for a while.
+    pub(crate) fn end_by(&mut self, signal: &str) {
+        let script = format!("kill -{signal} \"$0\"");
+        let sent = Command::new("sh").args(["-c", &script, &self.child.id().to_string()]).status();
+        let limit = std::time::Instant::now() + END_LIMIT;
+        while sent.as_ref().is_ok_and(|sent| sent.success()) && std::time::Instant::now() < limit {
+            match self.child.try_wait() {
+                Ok(None) => std::thread::sleep(LOOK_EVERY),
+                Ok(Some(_)) | Err(_) => return,
+            }
         }
     }
 

@@ -1,0 +1,4 @@
+//! Sources of changes, each against the real thing.
+
+mod logs;
+mod postgres;
