@@ -192,7 +192,7 @@ impl Stamp {
 }
 
 /// How a source is called as the object of a change.
-fn object(source: &Source) -> String {
+pub(crate) fn object(source: &Source) -> String {
     match source {
         Source::Env(name) => format!("Env/{name}"),
         Source::File(path) => format!("File/{}", path.display().to_string().trim_start_matches('/')),

@@ -78,7 +78,12 @@ pub(crate) async fn run(
     let (records, recorder) = Recorder::start(writer, retention, Overlap::new(path, blind), recorder::KEPT);
     let (phase, seen) = watch::channel(Phase::Starting);
     let web = Web::start(listener, web::State { recording: recorder.health(), phase: seen });
-    let shared = Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: agent.into() };
+    let shared = Shared {
+        keeper: Arc::new(Keeper::new(&key)),
+        profiles: Arc::default(),
+        sightings: Arc::default(),
+        agent: agent.into(),
+    };
     let context = Context {
         records: records.clone(),
         keeper: Arc::clone(&shared.keeper),
@@ -100,7 +105,7 @@ pub(crate) async fn run(
         entries => Some(Calendar::start(entries, planner.clone()).await?),
     };
     drop(planner);
-    let sources = Sources::start(changes, &context);
+    let sources = Sources::start(changes, &targets, &shared.sightings, &context);
     drop(context);
     let relay = further.map(|further| tokio::spawn(relay(further, daemon.records.clone())));
     phase.send_replace(Phase::Running);

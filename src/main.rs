@@ -17,6 +17,7 @@ mod prober;
 mod progress;
 mod recorder;
 mod schedule;
+mod sightings;
 mod source;
 mod store_lock;
 mod transports;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use probes::credential::Source;
-use probes::run::{self, Order, Scope};
+use probes::run::{self, Order, Ran, Scope};
 use probes::session::Session;
 use probes::target::{Target, Tls};
 use storage::record::{Outcome, ProbeResult, Reason, Record};
@@ -17,6 +17,7 @@ use tracing::error;
 
 use crate::config::TargetConfig;
 use crate::credentials::Keeper;
+use crate::sightings::Sightings;
 use crate::transports::{Profiles, Way};
 
 /// What all targets share.
@@ -24,6 +25,7 @@ use crate::transports::{Profiles, Way};
 pub(crate) struct Shared {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) profiles: Arc<Profiles>,
+    pub(crate) sightings: Arc<Sightings>,
     pub(crate) agent: Arc<str>,
 }
 
@@ -55,7 +57,7 @@ impl Prober {
         Arc::clone(&self.session).try_lock_owned().ok()
     }
 
-    /// Runs the target once: its results, and the rotations of its secrets.
+    /// Runs the target once: its results, the rotations of its secrets, and what else was seen to have changed.
     pub(crate) async fn run(
         &self,
         mut session: OwnedMutexGuard<Session>,
@@ -69,10 +71,19 @@ impl Prober {
             Ok(transport) => {
                 let order = Order { scope: self.scope(wanted, every), transport: &transport, wallet: &wallet };
                 let running = AssertUnwindSafe(run::run(order, &mut session)).catch_unwind();
-                running.await.unwrap_or_else(|_| {
-                    error!(target.name = %self.target.name, "a run of target `{}` broke inside authprobe", self.target.name);
-                    self.invalid(wanted, every, now, Reason::ProberOverloaded, "authprobe broke inside, its log says where")
-                })
+                match running.await {
+                    Ok(Ran { results, sighting }) => {
+                        let seen = self.shared.sightings.take(&self.target, &sighting, Timestamp::now());
+                        records.extend(seen.into_iter().map(Record::Change));
+                        results
+                    }
+                    Err(_) => {
+                        let name = &self.target.name;
+                        error!(target.name = %name, "a run of target `{name}` broke inside authprobe");
+                        let why = "authprobe broke inside, its log says where";
+                        self.invalid(wanted, every, now, Reason::ProberOverloaded, why)
+                    }
+                }
             }
             Err(why) => self.invalid(wanted, every, now, Reason::CredentialUnavailable, &format!("TLS: {why}")),
         };

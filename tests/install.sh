@@ -32,6 +32,9 @@ need /usr/include/stdio.h libc6-dev
 need /usr/lib/postgresql postgresql
 # A clock that a test can set.
 need faketime faketime
+# Runs the OpenID provider of the tests, which comes from npm; npm is in a package of its own on Debian.
+need node nodejs
+need npm npm
 # Helps the scripts to read JSON.
 need python3 python3
 if [ "${1:-}" = benches ]; then
@@ -42,8 +45,21 @@ if [ "${1:-}" = benches ]; then
     need influxd influxdb
 fi
 
+# Installs the packages that tests/issuer locks, each by its checksum, where the tests look for them.
+issuer() {
+    source=$(dirname "$0")/issuer
+    packages=${CARGO_TARGET_DIR:-$(dirname "$0")/../target}/tmp/issuer
+    if cmp -s "$source/package-lock.json" "$packages/installed.json"; then return; fi
+    mkdir -p "$packages"
+    cp "$source/package.json" "$source/package-lock.json" "$packages"
+    say "installing the OpenID provider of the tests"
+    (cd "$packages" && npm ci --silent --ignore-scripts --no-audit --no-fund)
+    cp "$source/package-lock.json" "$packages/installed.json"
+}
+
 if [ -z "$missing" ]; then
-    say "nothing to do: all packages are there"
+    issuer
+    say "nothing more to do: all packages are there"
     exit 0
 fi
 if ! command -v apt-get >/dev/null; then
@@ -78,4 +94,5 @@ if command -v systemctl >/dev/null; then
         root systemctl disable -q "$unit" || say "$unit stays enabled"
     done
 fi
+issuer
 say "done; the servers are installed, none was started"

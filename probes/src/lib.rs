@@ -10,5 +10,6 @@ pub mod protocol;
 pub mod redact;
 pub mod run;
 pub mod session;
+pub mod sighting;
 mod steps;
 pub mod target;

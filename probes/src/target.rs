@@ -14,6 +14,7 @@ use crate::kinds::api_key::ApiKey;
 use crate::kinds::jwt::Jwt;
 use crate::kinds::login::Login;
 use crate::kinds::permission::{Identity, Permission, User};
+use crate::steps;
 
 /// An API under probe.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +29,14 @@ pub struct Target {
     pub connection: Connection,
     /// What is checked.
     pub probes: Probes,
+}
+
+impl Target {
+    /// Where the key set is that its tokens are verified with, if there is one.
+    #[must_use]
+    pub fn key_set(&self) -> Option<Url> {
+        steps::address(&self.url, self.probes.jwt.as_ref()?.jwks.as_ref()?).ok()
+    }
 }
 
 /// How a target is reached.

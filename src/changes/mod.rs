@@ -1,7 +1,7 @@
 //! Sources of changes: each looks in a task of its own beside the probes, and reports on the one channel.
 
 mod feed;
-mod jwks;
+pub(crate) mod jwks;
 pub(crate) mod kubernetes;
 pub(crate) mod logs;
 mod poll;
@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use crate::config::TargetConfig;
 use crate::credentials::Keeper;
+use crate::sightings::Sightings;
 
 /// Sources that are asked to stop have this long to say what they were blind to.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -47,6 +49,7 @@ impl Settings {
         if let Some(kubernetes) = &mut self.kubernetes {
             kubernetes.begin_at(base);
         }
+        self.jwks.iter_mut().for_each(|key_set| key_set.begin_at(base));
         if let Some(postgres) = &mut self.postgres {
             postgres.begin_at(base);
         }
@@ -78,8 +81,13 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Starts every source that the settings name.
-    pub(crate) fn start(settings: Settings, context: &Context) -> Self {
+    /// Starts every source that the settings name. `targets` are what changes concern, `sightings` what probes see.
+    pub(crate) fn start(
+        settings: Settings,
+        targets: &[TargetConfig],
+        sightings: &Arc<Sightings>,
+        context: &Context,
+    ) -> Self {
         let Settings { kubernetes, jwks, postgres, logs } = settings;
         let tasks = TaskTracker::new();
         if let Some(settings) = kubernetes {
@@ -90,6 +98,9 @@ impl Sources {
         }
         if let Some(logs) = &logs {
             logs::start(logs, context, &tasks);
+        }
+        for key_set in jwks {
+            tasks.spawn(jwks::watch(key_set, targets, Arc::clone(sightings), context));
         }
         Self { tasks, stop: context.stop.clone() }
     }

@@ -95,8 +95,12 @@ pub(crate) fn run(args: Check) -> anyhow::Result<Exit> {
     let writer = record.then(|| Writer::open(path)).transpose()?;
     let key =
         if record { fingerprint_key::beside(path).context("the key for fingerprints of secrets")? } else { Vec::new() };
-    let shared =
-        Shared { keeper: Arc::new(Keeper::new(&key)), profiles: Arc::default(), agent: config.agent.as_str().into() };
+    let shared = Shared {
+        keeper: Arc::new(Keeper::new(&key)),
+        profiles: Arc::default(),
+        sightings: Arc::default(),
+        agent: config.agent.as_str().into(),
+    };
     let runtime = commands::runtime().context("the runtime cannot be started")?;
     let records = runtime.block_on(all(selected, &shared));
     runtime.shutdown_background();

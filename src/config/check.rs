@@ -2,7 +2,9 @@
 
 pub(super) mod changes;
 pub(super) mod judging;
+mod jwks;
 pub(super) mod kinds;
+mod kubernetes;
 pub(super) mod later;
 mod logs;
 mod postgres;

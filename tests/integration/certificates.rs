@@ -2,20 +2,24 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use anyhow::Result;
+use jiff::{SignedDuration, Timestamp};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
+use storage::record::ChangeKind;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::harness::program::authprobe;
+use crate::harness::program::{Program, authprobe};
+use crate::harness::store::Store;
 
 #[tokio::test]
 async fn a_certificate_that_is_not_right_is_a_tls_failure_that_says_why() -> Result<()> {
@@ -58,6 +62,40 @@ async fn a_certificate_that_is_not_right_is_a_tls_failure_that_says_why() -> Res
     Ok(())
 }
 
+#[tokio::test]
+async fn a_replaced_certificate_is_told_and_so_is_an_end_that_is_near() -> Result<()> {
+    let (authority, pem) = authority()?;
+    let now = Timestamp::now();
+    let near = now.checked_add(SignedDuration::from_hours(5 * 24))?;
+    let served = Arc::new(Mutex::new(acceptor(&authority, "localhost", near)?));
+    let port = serve_with(Arc::clone(&served)).await?;
+    let dir = TempDir::with_prefix("authprobe-tls-")?;
+    fs::write(dir.path().join("key"), "a-key-of-this-test")?;
+    fs::write(dir.path().join("ca.pem"), pem)?;
+    let target = format!(
+        "store: authprobe.db\ntargets:\n  - {{ name: api, url: \"https://localhost:{port}\", every: 1s, tls: {{ ca: ca.pem }}, \
+         probes: {{ api_key: {{ header: X-API-Key, key: {{ file: key }}, request: GET / }} }} }}\n"
+    );
+    fs::write(dir.path().join("authprobe.yaml"), target)?;
+    let daemon = Program::new(dir.path(), &["run"]).start()?;
+    let store = Store::at(&dir.path().join("authprobe.db"));
+    store.runs(2).await?;
+    // It is past its end: refused, but seen.
+    let past = now.checked_sub(SignedDuration::from_hours(24))?;
+    *served.lock().unwrap_or_else(PoisonError::into_inner) = acceptor(&authority, "localhost", past)?;
+    let records = store.until("the other certificate", |records| records.changes.len() >= 3).await?;
+    let of = |kind: ChangeKind| records.changes.iter().filter(|change| change.kind == kind).collect::<Vec<_>>();
+    let ends: Vec<_> = of(ChangeKind::Expiry).iter().filter_map(|change| Some(change.time?.as_second())).collect();
+    assert_eq!(ends, [past.as_second(), near.as_second()], "{:#?}", records.changes);
+    assert_eq!(of(ChangeKind::Certificate).len(), 1, "{:#?}", records.changes);
+    for change in &records.changes {
+        assert_eq!((change.object.as_str(), change.targets.as_slice()), ("Certificate/localhost", &["api".into()][..]));
+    }
+    store.until("its refusal", |records| records.endings("api/api_key").contains(&"tls")).await?;
+    daemon.stop().await?.told(0);
+    Ok(())
+}
+
 fn authority() -> Result<(Issuer<'static, KeyPair>, String)> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -68,9 +106,15 @@ fn authority() -> Result<(Issuer<'static, KeyPair>, String)> {
 
 /// Answers every request with 200 behind a certificate for a name that ends with a year. Gives the port.
 async fn serve(authority: &Issuer<'static, KeyPair>, name: &str, last_year: i32) -> Result<u16> {
+    let ends = format!("{last_year}-12-31T00:00:00Z").parse()?;
+    serve_with(Arc::new(Mutex::new(acceptor(authority, name, ends)?))).await
+}
+
+/// Shows a certificate for a name that ends at a moment.
+fn acceptor(authority: &Issuer<'static, KeyPair>, name: &str, ends: Timestamp) -> Result<TlsAcceptor> {
     let mut params = CertificateParams::new(vec![name.to_owned()])?;
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-    params.not_after = rcgen::date_time_ymd(last_year, 12, 31);
+    params.not_after = SystemTime::from(ends).into();
     let key = KeyPair::generate()?;
     let chain = vec![CertificateDer::from_pem_slice(params.signed_by(&key, authority)?.pem().as_bytes())?];
     let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes())?;
@@ -79,12 +123,16 @@ async fn serve(authority: &Issuer<'static, KeyPair>, name: &str, last_year: i32)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    let (acceptor, listener) =
-        (TlsAcceptor::from(Arc::new(config)), TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?);
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Answers every request with 200 behind the certificate that is shown at the time. Gives the port.
+async fn serve_with(served: Arc<Mutex<TlsAcceptor>>) -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let port = listener.local_addr()?.port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
+            let acceptor = served.lock().unwrap_or_else(PoisonError::into_inner).clone();
             tokio::spawn(async move {
                 // A client that refuses the certificate goes away.
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };

@@ -18,6 +18,7 @@ use crate::observation::Failure;
 use crate::protocol::phases::{Mark, StandsFor, TimedConnector, TimedResolver, Watch};
 use crate::protocol::tls::Profile;
 use crate::protocol::transport_error;
+use crate::sighting::Peer;
 use crate::target::{Connection, HttpVersion};
 
 /// How a target is reached: its TLS profile and its connection settings.
@@ -40,12 +41,15 @@ pub(crate) struct Outgoing {
 
 /// What came back.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Response headers.
+    pub headers: HeaderMap,
+    /// The body, up to the limit of the connection.
+    pub body: Vec<u8>,
     /// The body was longer than the limit; `body` is its beginning.
-    pub(crate) truncated: bool,
+    pub truncated: bool,
 }
 
 /// One request with its answer or its failure.
@@ -56,6 +60,8 @@ pub(crate) struct Exchange {
     pub(crate) phases: Option<Phases>,
     /// The URL that was asked, without its query, which may carry a credential.
     pub(crate) asked: Url,
+    /// The certificate that the server showed, where there was a handshake.
+    pub(crate) peer: Option<Peer>,
     pub(crate) end: Result<Answer, Failure>,
 }
 
@@ -86,7 +92,17 @@ impl Transport {
             Err(_) => Err(timed_out(&watch, limit, begun.elapsed())),
         };
         watch.stamp(Mark::End);
-        Exchange { started, took: begun.elapsed(), phases: Some(watch.phases()), asked, end }
+        let (took, phases, peer) = (begun.elapsed(), Some(watch.phases()), watch.peer());
+        Exchange { started, took, phases, asked, peer, end }
+    }
+
+    /// Fetches a public document with these headers, within `limit`.
+    ///
+    /// # Errors
+    /// Why there was no answer, in words that are fit for people.
+    pub async fn fetch(&self, url: Url, headers: HeaderMap, limit: Duration) -> Result<Answer, String> {
+        let outgoing = Outgoing { headers, ..Outgoing::new(Method::GET, url) };
+        self.send(outgoing, limit).await.end.map_err(|failure| format!("{}: {}", failure.reason, failure.detail))
     }
 
     async fn follow(&self, mut outgoing: Outgoing, watch: &Watch) -> Result<Answer, Failure> {

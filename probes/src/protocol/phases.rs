@@ -8,9 +8,12 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::pki_types::{CertificateDer, ServerName};
 use storage::record::Phases;
 use tokio::net::lookup_host;
 use tower::{Layer, Service};
+
+use crate::sighting::Peer;
 
 tokio::task_local! {
     /// The watch of the request that this task works on.
@@ -47,12 +50,15 @@ pub(crate) struct Watch {
     marks: [AtomicU64; MARKS],
     /// The phases of the requests before that one.
     before: Mutex<Phases>,
+    /// The certificate that the server of the last handshake showed.
+    peer: Mutex<Option<Peer>>,
 }
 
 impl Watch {
     pub(crate) fn start() -> Arc<Self> {
         let before = Mutex::new(Phases::default());
-        Arc::new(Self { start: Instant::now(), begun: AtomicU64::new(0), marks: Default::default(), before })
+        let marks = Default::default();
+        Arc::new(Self { start: Instant::now(), begun: AtomicU64::new(0), marks, before, peer: Mutex::default() })
     }
 
     /// Runs a request under this watch.
@@ -98,6 +104,11 @@ impl Watch {
         }
     }
 
+    /// The certificate that the server of the last handshake showed.
+    pub(crate) fn peer(&self) -> Option<Peer> {
+        self.peer.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Whether the TLS handshake is under way.
     pub(crate) fn handshaking(&self) -> bool {
         self.at(Mark::Handshake).is_some() && self.at(Mark::Ready).is_none()
@@ -140,6 +151,14 @@ impl Watch {
 /// Stamps a mark on the watch of the current request. A connection that is finished in the background has none.
 pub(crate) fn stamp(mark: Mark) {
     let _ = WATCH.try_with(|watch| watch.stamp(mark));
+}
+
+/// Notes the certificate that a server shows to the current request.
+pub(crate) fn shown(name: &ServerName<'_>, certificate: &CertificateDer<'_>) {
+    let _ = WATCH.try_with(|watch| {
+        let peer = Peer { name: name.to_str().into_owned(), certificate: certificate.to_vec() };
+        *watch.peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(peer);
+    });
 }
 
 /// Resolves names by the system's resolver and stamps when it begins and ends.

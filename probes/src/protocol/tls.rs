@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
-use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{
+    ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue, WebPkiServerVerifier,
+};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, NamedGroup, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, DistinguishedName, Error, NamedGroup, RootCertStore, SignatureScheme,
+};
+use rustls_platform_verifier::Verifier;
 
 use crate::protocol::phases;
 
@@ -41,13 +46,16 @@ impl Profile {
     /// When a file is not PEM, holds nothing usable, or certificate and key do not belong together.
     pub fn new(files: &Files) -> Result<Self, Unusable> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| unusable("tls", error))?;
-        let builder = match &files.ca {
-            Some(pem) => builder.with_root_certificates(roots(pem)?),
-            None => builder.with_platform_verifier().map_err(|error| unusable("system certificates", error))?,
+        let judge: Arc<dyn ServerCertVerifier> = match &files.ca {
+            Some(pem) => WebPkiServerVerifier::builder_with_provider(Arc::new(roots(pem)?), provider)
+                .build()
+                .map_err(|error| unusable("ca", error))?,
+            None => Arc::new(Verifier::new(provider).map_err(|error| unusable("system certificates", error))?),
         };
+        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(Witness(judge)));
         let mut config = match &files.client {
             Some((chain, key)) => {
                 let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| unusable("client_key", error))?;
@@ -115,5 +123,54 @@ impl ClientSessionStore for HandshakeBegins {
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         None
+    }
+}
+
+/// Notes the certificate that a server shows before it is judged, so that one that is refused is seen too.
+/// The judgement is another's.
+#[derive(Debug)]
+struct Witness(Arc<dyn ServerCertVerifier>);
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        phases::shown(name, leaf);
+        self.0.verify_server_cert(leaf, others, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls12_signature(message, leaf, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, leaf, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        self.0.requires_raw_public_keys()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        self.0.root_hint_subjects()
     }
 }

@@ -67,7 +67,8 @@ impl Token {
 }
 
 impl Parts {
-    fn read(raw: &str) -> Option<Self> {
+    /// Reads a JSON Web Token; `None` for anything else.
+    pub(crate) fn read(raw: &str) -> Option<Self> {
         let (header, rest) = raw.split_once('.')?;
         let (claims, signature) = rest.split_once('.')?;
         if signature.contains('.') {

@@ -25,6 +25,7 @@ use crate::protocol::http::Transport;
 use crate::protocol::token::Token;
 use crate::run::logins::Logins;
 use crate::session::Session;
+use crate::sighting::Sighting;
 use crate::steps::{self, Planned, What, api_key, jwt, permission};
 use crate::target::Target;
 
@@ -55,16 +56,27 @@ pub struct Order<'a> {
     pub wallet: &'a Wallet,
 }
 
+/// What came of a run.
+#[derive(Debug)]
+pub struct Ran {
+    /// A result for each probe that was due.
+    pub results: Vec<ProbeResult>,
+    /// What was seen beside them.
+    pub sighting: Sighting,
+}
+
 /// Runs a target once. A probe with a slower beat of its own is left out until it is due.
-pub async fn run(order: Order<'_>, session: &mut Session) -> Vec<ProbeResult> {
+pub async fn run(order: Order<'_>, session: &mut Session) -> Ran {
     if let Some(left) = session.waiting(Instant::now()) {
         let detail = format!("the server asked to be left alone, {} s are left (Retry-After)", left.as_secs());
-        return skipped(order.scope, Timestamp::now(), &detail);
+        let results = skipped(order.scope, Timestamp::now(), &detail);
+        return Ran { results, sighting: Sighting::default() };
     }
     let mut logins = Logins::all(order, session).await;
     let rest = everything_else(order, session, &logins).await;
     logins.seen.extend(rest);
-    results::conclude(order, session, logins)
+    let sighting = Sighting::of(order.scope.target, order.wallet, logins.token.as_ref().ok(), &logins.seen);
+    Ran { results: results::conclude(order, session, logins), sighting }
 }
 
 /// Results for a slot in which a target was not run: one `skipped`/`overlap` for each of its probes.

@@ -3,7 +3,7 @@
 use reports::link::Link;
 
 use crate::changes::Settings;
-use crate::config::check::{self, web_address};
+use crate::config::check;
 use crate::config::fault::nearest;
 use crate::config::file::File;
 use crate::config::mistake::Mistake;
@@ -17,7 +17,8 @@ pub(in crate::config) fn check(file: &File, root: &Spot<'_>, mistakes: &mut Vec<
         }
     }
     let existing: Vec<&str> = file.targets.iter().map(|section| section.name.as_str()).collect();
-    changes(&file.changes, &existing, &root.key("changes"), mistakes);
+    let linked = file.targets.iter().any(|section| section.kubernetes.is_some());
+    changes(&file.changes, &existing, linked, &root.key("changes"), mistakes);
 }
 
 fn link(link: &Link, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
@@ -44,10 +45,13 @@ fn targets(targets: &[String], existing: &[&str], spot: &Spot<'_>, mistakes: &mu
         mistakes.push(spot.key("targets").element(index).mistake(format!("there is no target `{target}`{remedy}")));
     }
 }
-
-fn changes(changes: &Settings, existing: &[&str], spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
-    for (settings, spot) in changes.jwks.iter().zip(spot.key("jwks").elements()) {
-        mistakes.extend(web_address(&settings.url).err().map(|message| spot.key("url").mistake(message)));
+fn changes(changes: &Settings, existing: &[&str], linked: bool, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
+    if let Some(kubernetes) = &changes.kubernetes {
+        check::kubernetes::check(kubernetes, linked, &spot.key("kubernetes"), mistakes);
+    }
+    for (key_set, spot) in changes.jwks.iter().zip(spot.key("jwks").elements()) {
+        check::jwks::check(key_set, &spot, mistakes);
+        targets(&key_set.targets, existing, &spot, mistakes);
     }
     if let Some(postgres) = &changes.postgres {
         let spot = spot.key("postgres");

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use storage::record::ChangeKind::{self, JwksAdd, JwksRemove, SigningSwitch};
 
 use crate::harness::demo::Demo;
 use crate::harness::phase::Phase;
@@ -43,6 +44,37 @@ async fn a_rotated_key_is_fetched_when_it_is_met_and_held_tokens_are_told_apart(
     sign_with(&demo, None).await?;
     phase.expect(&[("demo/jwt-held", "key_unknown|success")]).await?;
     phase.recover().await?;
+    daemon.stop().await?.told(0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rotation_tells_which_keys_came_and_went_and_which_one_signs() -> Result<()> {
+    let demo = Demo::start().await?;
+    demo.configure("demo-key-set.yaml", demo.url())?;
+    sign_with(&demo, Some("rs256")).await?;
+    let daemon = demo.run()?;
+    let store = demo.store();
+    store.runs(2).await?;
+    demo.control("/rotate", &json!({})).await?;
+    store.until("the new key", |records| records.changes.iter().any(|change| change.kind == JwksAdd)).await?;
+    for replica in 0..3 {
+        demo.control(&format!("/rollout/{replica}"), &json!({})).await?;
+    }
+    let wanted = [JwksAdd, SigningSwitch, JwksRemove];
+    let records = store
+        .until("the switch and the old key's end", |records| {
+            wanted.iter().all(|kind| records.changes.iter().any(|change| change.kind == *kind))
+        })
+        .await?;
+    let told = |kind: ChangeKind| {
+        let of_kind: Vec<_> = records.changes.iter().filter(|change| change.kind == kind).collect();
+        assert!(of_kind.iter().all(|change| change.targets == ["demo"]), "{of_kind:#?}");
+        of_kind.iter().map(|change| change.summary.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(JwksAdd), ["key `demo-3` (RS256) added"]);
+    assert_eq!(told(SigningSwitch), ["tokens are signed with `demo-3` (RS256) instead of `demo-2`"]);
+    assert_eq!(told(JwksRemove), ["key `demo-2` (RS256) removed"]);
     daemon.stop().await?.told(0);
     Ok(())
 }

@@ -4,6 +4,7 @@ pub(crate) mod etcd;
 pub(crate) mod fixture;
 pub(crate) mod glewlwyd;
 pub(crate) mod http;
+pub(crate) mod issuer;
 pub(crate) mod jwt;
 pub(crate) mod postgres;
 pub(crate) mod process;

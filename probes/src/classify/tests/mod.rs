@@ -102,6 +102,7 @@ fn not_ok(reason: Reason) -> Failure {
 impl One {
     fn new(kind: ProbeKind, expect: Expect, variant: Variant, answer: Answer) -> Self {
         let exchange = Exchange {
+            peer: None,
             started: Timestamp::now(),
             took: Duration::from_millis(5),
             phases: None,

@@ -138,7 +138,7 @@ fn wallet() -> Wallet {
 async fn run_with(target: &Target, wallet: &Wallet, session: &mut Session) -> Vec<ProbeResult> {
     let transport = fixtures::transport(target);
     let scope = Scope { target, wanted: None, agent: "local", every: Some(Duration::from_secs(30)) };
-    run(Order { scope, transport: &transport, wallet }, session).await
+    run(Order { scope, transport: &transport, wallet }, session).await.results
 }
 
 fn of<'a>(results: &'a [ProbeResult], probe: &str) -> &'a ProbeResult {
@@ -201,13 +201,13 @@ async fn only_what_is_wanted_is_asked() {
     let wallet = wallet();
     let wanted = HashSet::from(["api_key".to_owned()]);
     let scope = Scope { target: &target, wanted: Some(&wanted), agent: "local", every: None };
-    let results = run(Order { scope, transport: &transport, wallet: &wallet }, &mut Session::default()).await;
+    let results = run(Order { scope, transport: &transport, wallet: &wallet }, &mut Session::default()).await.results;
     assert_eq!(results.len(), 1);
     assert_eq!((results[0].probe.as_str(), results[0].every_s), ("api_key", None));
     assert_eq!(api.server.received().len(), 1, "no login without need");
     let wanted = HashSet::from(["can-read".to_owned()]);
     let scope = Scope { wanted: Some(&wanted), ..scope };
-    let results = run(Order { scope, transport: &transport, wallet: &wallet }, &mut Session::default()).await;
+    let results = run(Order { scope, transport: &transport, wallet: &wallet }, &mut Session::default()).await.results;
     assert_eq!(results.len(), 1, "the login is the means, not the end");
     assert_eq!(api.server.count("POST /login"), 1);
 }

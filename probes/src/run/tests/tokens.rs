@@ -173,6 +173,20 @@ async fn a_key_set_is_kept_and_fetched_again_for_an_unknown_key() {
 }
 
 #[tokio::test]
+async fn a_run_hands_out_who_signed_its_token_and_nothing_of_the_token() {
+    let api = Api::new().await;
+    let target = api.target(with_key_set("0s"));
+    issue(&api, "a", &["a"]);
+    let transport = fixtures::transport(&target);
+    let scope = Scope { target: &target, wanted: None, agent: "local", every: None };
+    let wallet = wallet();
+    let ran = run(Order { scope, transport: &transport, wallet: &wallet }, &mut Session::default()).await;
+    let signature = ran.sighting.signature.expect("a token that names its key");
+    assert_eq!((signature.key_id.as_str(), signature.algorithm.as_str()), ("a", "ES256"));
+    assert_eq!((ran.sighting.peers, ran.sighting.api_key_ends), (vec![], None));
+}
+
+#[tokio::test]
 async fn within_the_floor_an_unknown_key_is_no_alarm() {
     let api = Api::new().await;
     let target = api.target(with_key_set("1h"));

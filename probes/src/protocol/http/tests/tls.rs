@@ -5,6 +5,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::version::TLS12;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -68,6 +70,22 @@ async fn an_expired_certificate_and_one_for_another_name_are_told() {
     tls_fault(&trust(&authority), &url_of(&expired), "expired").await;
     let other = serve(authority.acceptor(&authority.sign("api.example.com", 2099), Options::default())).await;
     tls_fault(&trust(&authority), &url_of(&other), "not valid for name").await;
+}
+
+#[tokio::test]
+async fn a_certificate_is_seen_whether_or_not_it_is_accepted() {
+    let authority = Authority::new();
+    for (year, accepted) in [(2099, true), (2021, false)] {
+        let signed = authority.sign("127.0.0.1", year);
+        let server = serve(authority.acceptor(&signed, Options::default())).await;
+        let url = url_of(&server);
+        let transport = trusting(&trust(&authority), &url, |_| ());
+        let exchange = transport.send(get(&url), Duration::from_secs(10)).await;
+        assert_eq!(exchange.end.is_ok(), accepted);
+        let peer = exchange.peer.expect("a certificate");
+        let der = CertificateDer::from_pem_slice(signed.certificate.as_bytes()).expect("PEM");
+        assert_eq!((peer.name.as_str(), peer.certificate.as_slice()), ("127.0.0.1", der.as_ref()));
+    }
 }
 
 #[tokio::test]
