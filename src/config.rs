@@ -3,7 +3,7 @@
 //! A relative path in the file begins at the file's own directory, so that a configuration means the same from
 //! wherever the program is started. (A path on the command line begins at the working directory, as everywhere.)
 
-mod check;
+pub(crate) mod check;
 mod decode;
 mod deserializer;
 mod document;
@@ -37,6 +37,7 @@ use crate::config::file::File;
 use crate::config::mistake::{Findings, Mistake, Mistakes, Place};
 use crate::config::schedule::Schedule;
 use crate::config::spot::Spot;
+use crate::web;
 
 /// Name of the configuration file where none is given.
 pub(crate) const DEFAULT_FILE: &str = "authprobe.yaml";
@@ -50,8 +51,6 @@ pub(crate) struct Config {
     pub(crate) store: Locator,
     /// How long they are kept there.
     pub(crate) retention: Retention,
-    /// `HOST:PORT` of the HTTP server.
-    pub(crate) listen: String,
     /// Name of this prober.
     pub(crate) agent: String,
     /// What is probed, and when.
@@ -60,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) judging: Settings,
     /// Where changes are looked for.
     pub(crate) changes: changes::Settings,
+    /// Where it answers to others.
+    pub(crate) web: web::Settings,
 }
 
 /// A target and what is needed to reach it and to know when.
@@ -199,9 +200,11 @@ fn parse(text: &str, base: &Path, findings: &mut Findings) -> Option<Config> {
 fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Config> {
     check::later::check(&file, root, findings);
     check::changes::check(&file, root, &mut findings.mistakes);
-    let File { store, listen, retention, agent, targets: sections, mut changes, slos, corrections, .. } = file;
+    let File { store, listen, api_token, retention, agent, targets: sections, mut changes, slos, corrections, .. } =
+        file;
     changes.begin_at(base);
     let store = locator(&store, &root.key("store"), base, findings);
+    let web = check::web::check(listen, api_token, root, base, findings);
     let retention = check::retention::check(retention, &root.key("retention"), findings);
     if let Err(message) = check::name(&agent) {
         findings.mistakes.push(root.key("agent").mistake(message));
@@ -221,7 +224,7 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
         .collect();
     let judged = check::judging::check(slos, corrections, &targets, root, findings);
     let judging = Settings { links, ..judged };
-    Some(Config { store: store?, retention, listen, agent, targets, judging, changes })
+    Some(Config { store: store?, retention, agent, targets, judging, changes, web })
 }
 
 fn locator(text: &str, spot: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Locator> {

@@ -12,7 +12,7 @@ use storage::record::{Gap, Record};
 use storage::sqlite::checkpointer::{Checkpointer, Notice};
 use storage::sqlite::reader::Reader;
 use storage::sqlite::writer::{Checkpoint, Writer};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
@@ -30,7 +30,9 @@ use crate::schedule::grid::Grid;
 use crate::schedule::lateness::Lateness;
 use crate::schedule::timer::{Due, Lost, Slot, Timer, grace};
 use crate::store_lock::StoreLock;
-use crate::web::{self, Phase, Web};
+use crate::web::serve::{Address, Web};
+use crate::web::state::{Parts, Phase};
+use crate::web::token::Guard;
 
 /// Runs that one host and port has to bear at once; further ones wait, and are skipped when the wait is too long.
 const PER_HOST: usize = 32;
@@ -66,18 +68,18 @@ pub(crate) async fn run(
     stop: CancellationToken,
     further: Option<mpsc::Receiver<Record>>,
 ) -> anyhow::Result<()> {
-    let Config { agent, targets, retention, listen, changes, .. } = config;
+    let Config { agent, targets, retention, changes, web, .. } = config;
     let Locator::Sqlite(path) = store;
     // Held until everything is written; before anything of the store is touched, since the other may be an older version.
     let _lock = StoreLock::take(path)?;
-    let listener = web::listen(&listen).await?;
+    let address = Address::take(&web.listen).await?;
+    let guard = Guard::new(web.api_token)?;
     let blind = blind_since(path);
     let writer = Writer::open(path)?;
     let checkpointer = Checkpointer::start(path, tell)?;
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
     let (records, recorder) = Recorder::start(writer, retention, Overlap::new(path, blind), recorder::KEPT);
-    let (phase, seen) = watch::channel(Phase::Starting);
-    let web = Web::start(listener, web::State { recording: recorder.health(), phase: seen });
+    let web = Web::start(address, Parts { health: recorder.health(), records: records.clone(), guard })?;
     let shared = Shared {
         keeper: Arc::new(Keeper::new(&key)),
         profiles: Arc::default(),
@@ -108,12 +110,12 @@ pub(crate) async fn run(
     let sources = Sources::start(changes, &targets, &shared.sightings, &context);
     drop(context);
     let relay = further.map(|further| tokio::spawn(relay(further, daemon.records.clone())));
-    phase.send_replace(Phase::Running);
     info!("probing; targets: {}, probes: {}, store: {store}", targets.len(), daemon.probes());
+    web.tell(Phase::Running);
     daemon.timer(&targets, started).drive(planned, stop, |due| daemon.take(due)).await;
 
     info!("stopping");
-    phase.send_replace(Phase::Stopping);
+    web.tell(Phase::Stopping);
     if let Some(calendar) = daemon.calendar.take() {
         calendar.stop().await;
     }

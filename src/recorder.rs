@@ -11,13 +11,13 @@ use storage::error::Error;
 use storage::record::{Gap, Record};
 use storage::sqlite::retention::Retention;
 use storage::sqlite::writer::{Counts, Writer};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::overlap::Overlap;
-use crate::recorder::health::Health;
+use crate::recorder::health::{Health, Trouble};
 use crate::upkeep::Upkeep;
 
 /// Records that may wait in the channel; beyond that, runs wait with handing theirs over.
@@ -35,16 +35,13 @@ pub(crate) const KEPT: usize = 100_000;
 /// Pauses between attempts at a store that cannot be written.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// What is said when the store panicked.
-const BROKEN: &str = "the store broke inside authprobe, nothing more is recorded";
-
 /// Tries at the end, when the daemon stops and the store still cannot be written.
 const LAST_TRIES: u32 = 5;
 
 /// The running recorder.
 pub(crate) struct Recorder {
     task: JoinHandle<Written>,
-    health: watch::Receiver<Health>,
+    health: Arc<Health>,
 }
 
 /// What became of the records.
@@ -67,13 +64,13 @@ impl Recorder {
     ) -> (mpsc::Sender<Record>, Self) {
         let (sender, receiver) = mpsc::channel(CHANNEL);
         let desk = Desk::new(writer, retention, overlap, kept);
-        let health = desk.health.subscribe();
+        let health = Arc::clone(&desk.health);
         (sender, Self { task: tokio::spawn(desk.work(receiver)), health })
     }
 
-    /// How it stands with recording, now and from now on.
-    pub(crate) fn health(&self) -> watch::Receiver<Health> {
-        self.health.clone()
+    /// Says how it goes, now and later.
+    pub(crate) fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
     }
 
     /// Waits until everything is written, or has been tried often enough.
@@ -94,10 +91,9 @@ struct Desk {
     /// How many may wait.
     most: usize,
     dropped: Option<Dropped>,
-    written: Written,
+    health: Arc<Health>,
     pause: Option<Duration>,
     again: Instant,
-    health: watch::Sender<Health>,
 }
 
 /// Records that had to be dropped, until a gap can say so, and the stretch of their moments.
@@ -116,10 +112,9 @@ impl Desk {
             waiting: Vec::new(),
             most,
             dropped: None,
-            written: Written::default(),
+            health: Arc::default(),
             pause: None,
             again: Instant::now(),
-            health: watch::Sender::default(),
         }
     }
 
@@ -185,10 +180,14 @@ impl Desk {
             dropped.count += 1;
             dropped.from = dropped.from.min(from);
             dropped.until = dropped.until.max(until);
-            self.written.lost += 1;
+            self.health.note(|state| {
+                state.written.lost += 1;
+                state.dropped += 1;
+            });
             return;
         }
         self.waiting.push(record);
+        self.health.note(|state| state.waiting = self.waiting.len());
     }
 
     async fn write(&mut self) {
@@ -209,7 +208,10 @@ impl Desk {
         match worked.await {
             Some((_, Ok(refused))) => self.wrote(count, refused),
             Some((batch, Err(failure))) => self.failed(batch, &failure),
-            None => self.written.lost += count as u64,
+            None => self.health.note(|state| {
+                state.written.lost += count as u64;
+                state.waiting = 0;
+            }),
         }
     }
 
@@ -235,8 +237,8 @@ impl Desk {
             (writer, done)
         });
         let Ok((writer, done)) = worked.await else {
-            error!("{BROKEN}");
-            self.tell(Some(BROKEN));
+            error!("the store broke inside authprobe, nothing more is recorded");
+            self.health.note(|state| state.trouble = Some(Trouble::Broken));
             return None;
         };
         self.writer = Some(writer);
@@ -246,32 +248,35 @@ impl Desk {
     /// Counts what still comes when nobody writes any more, so that whoever sends it need not wait.
     async fn count_lost(&mut self, records: &mut mpsc::Receiver<Record>) {
         while records.recv().await.is_some() {
-            self.written.lost += 1;
-            self.tell(Some(BROKEN));
+            self.health.note(|state| state.written.lost += 1);
         }
-    }
-
-    /// Says how it stands with recording, and why the store cannot be written if it cannot.
-    fn tell(&self, trouble: Option<&str>) {
-        let (written, waiting) = (self.written, self.waiting.len() as u64);
-        self.health.send_replace(Health { written, waiting, trouble: trouble.map(str::to_owned) });
     }
 
     fn wrote(&mut self, count: usize, refused: u64) {
         if self.pause.take().is_some() {
             info!("the store can be written again, nothing that was kept is lost");
         }
-        self.written.kept += count as u64 - refused;
-        self.written.lost += refused;
         if let Some(Dropped { count, from, until }) = self.dropped.take() {
             let why = format!("{count} records dropped, the store could not be written");
             self.waiting.push(Record::Gap(Gap { feed: "prober".into(), from, until, why }));
         }
-        self.tell(None);
+        self.health.note(|state| {
+            state.written.kept += count as u64 - refused;
+            state.written.lost += refused;
+            state.waiting = self.waiting.len();
+            state.trouble = None;
+        });
     }
 
     fn failed(&mut self, batch: Vec<Record>, failure: &Error) {
         self.waiting = batch;
+        self.health.note(|state| {
+            let since = match state.trouble {
+                Some(Trouble::Failing { since, .. }) => since,
+                Some(Trouble::Broken) | None => Timestamp::now(),
+            };
+            state.trouble = Some(Trouble::Failing { since, why: failure.to_string() });
+        });
         let (first, longest) = PAUSES;
         if self.pause.is_none() {
             error!("the store cannot be written, {} records are kept and tried again: {failure}", self.waiting.len());
@@ -279,11 +284,10 @@ impl Desk {
         let pause = self.pause.map_or(first, |last| (last * 2).min(longest));
         self.pause = Some(pause);
         self.again = Instant::now() + pause;
-        self.tell(Some(&failure.to_string()));
     }
 
     async fn close(mut self) -> Written {
-        self.written.lost += self.waiting.len() as u64;
+        self.health.note(|state| state.written.lost += std::mem::take(&mut state.waiting) as u64);
         if let Some(writer) = self.writer.take() {
             match tokio::task::spawn_blocking(move || writer.close()).await {
                 Ok(Ok(())) => (),
@@ -291,7 +295,7 @@ impl Desk {
                 Err(broken) => error!("the store broke while closing: {broken}"),
             }
         }
-        self.written
+        self.health.now().written
     }
 }
 

@@ -30,6 +30,10 @@ need /etc/ssl/certs/ca-certificates.crt ca-certificates
 need cc gcc
 need /usr/include/stdio.h libc6-dev
 need /usr/lib/postgresql postgresql
+# What the snippets for pipelines call.
+need curl curl
+# Its promtool judges the metrics.
+need promtool prometheus
 # A clock that a test can set.
 need faketime faketime
 # Runs the OpenID provider of the tests, which comes from npm; npm is in a package of its own on Debian.
@@ -39,7 +43,6 @@ need npm npm
 need python3 python3
 if [ "${1:-}" = benches ]; then
     need /usr/sbin/nginx nginx-light
-    need prometheus prometheus
     need prometheus-blackbox-exporter prometheus-blackbox-exporter
     need victoria-metrics victoria-metrics
     need influxd influxdb

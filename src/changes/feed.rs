@@ -42,11 +42,6 @@ impl Feed {
         }
     }
 
-    /// The `source` of the changes of this feed.
-    pub(crate) fn source(&self) -> &'static str {
-        self.source
-    }
-
     /// Up to when everything was seen; the earliest moment of what is found at the next look.
     pub(crate) fn seen(&self) -> Option<Timestamp> {
         self.seen

@@ -119,7 +119,11 @@ fn length(reader: &Reader, window: Option<Window>) -> Result<Option<u64>, Error>
     Ok(Some(results + changes + gaps))
 }
 
-fn window(from: Option<Timestamp>, until: Option<Timestamp>, last: Option<Duration>) -> anyhow::Result<Option<Window>> {
+pub(super) fn window(
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+    last: Option<Duration>,
+) -> anyhow::Result<Option<Window>> {
     let from = match last {
         Some(last) => Some(Timestamp::now().checked_sub(last).context("`--last` goes back too far")?),
         None => from,
@@ -138,10 +142,10 @@ fn concerns(record: &Record, target: &GlobMatcher) -> bool {
     }
 }
 
-fn glob(text: &str) -> Result<GlobMatcher, globset::Error> {
+pub(super) fn glob(text: &str) -> Result<GlobMatcher, globset::Error> {
     Ok(GlobBuilder::new(text).literal_separator(true).build()?.compile_matcher())
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -208,7 +208,7 @@ fn layout() -> Layout {
 }
 
 /// A moment, or the beginning of a day in UTC.
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let day = |date: Date| date.to_zoned(TimeZone::UTC).map(|start| start.timestamp());
     text.parse::<Timestamp>()
         .or_else(|_| text.parse::<Date>().and_then(day))

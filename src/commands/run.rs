@@ -11,6 +11,7 @@ use tracing::info;
 
 use crate::commands;
 use crate::config::Loaded;
+use crate::config::check::web::address;
 use crate::daemon;
 use crate::exit::Exit;
 
@@ -42,7 +43,11 @@ pub(crate) struct Run {
 pub(crate) fn run(args: Run) -> anyhow::Result<Exit> {
     let Loaded { mut config, .. } = commands::load(args.config)?;
     if let Some(listen) = args.listen {
-        config.listen = listen;
+        if let Err(mistake) = address(&listen, config.web.api_token.is_some()) {
+            eprintln!("authprobe run: --listen {listen}: {mistake}");
+            return Ok(Exit::Usage);
+        }
+        config.web.listen = listen;
     }
     let store = match args.store {
         Some(given) => given.parse::<Locator>()?,

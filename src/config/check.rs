@@ -10,6 +10,7 @@ mod logs;
 mod postgres;
 pub(super) mod retention;
 pub(super) mod target;
+pub(crate) mod web;
 
 use url::Url;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use probes::credential::Source;
 use probes::target::{HttpVersion, Probes, Tls};
 use reports::link::Link;
 use reports::settings::{Correction, Slo};
@@ -20,9 +21,11 @@ pub(crate) struct File {
     /// Where records are kept: a path or `sqlite:PATH`. A relative path begins at this file's directory.
     #[serde(default = "store")]
     pub(super) store: String,
-    /// Address and port of the web pages and of the metrics.
+    /// Address and port of the metrics and of the API; port 0 takes any that is free.
     #[serde(default = "listen")]
     pub(super) listen: String,
+    /// Bearer token that a client of the API needs.
+    pub(super) api_token: Option<Source>,
     /// Name of this prober in every result, for a fleet of several.
     #[serde(default = "agent")]
     pub(super) agent: String,

@@ -83,7 +83,6 @@ fn the_sample_loads_and_says_what_is_not_used_and_what_cannot_be_read() {
     10:37: targets[0].tls.client_cert: file c.pem: there is no such file
     10:56: targets[0].tls.client_key: file k.pem: there is no such file
     15:42: targets[0].probes.jwt.secret: file jwt.key: there is no such file
-    20:1: changes: accepted, but not used by this version
     30:1: reports: accepted, but not used by this version
     32:1: alerts: accepted, but not used by this version
     ");
@@ -93,12 +92,12 @@ fn the_sample_loads_and_says_what_is_not_used_and_what_cannot_be_read() {
 fn the_settings_of_the_sample_arrive_whole() {
     let loaded = load(&repository("tests/fixtures/config/sample.yaml")).unwrap();
     let base = repository("tests/fixtures/config");
-    let Config { store, retention, listen, agent, targets, judging, .. } = loaded.config;
+    let Config { store, retention, web, agent, targets, judging, .. } = loaded.config;
     assert_eq!(store, Locator::Sqlite(base.join("authprobe.db")));
     // A year of the file is 365.25 days.
     let (results, rollups) = (Some(Duration::from_hours(90 * 24)), Some(Duration::from_hours(365 * 48 + 12)));
     assert_eq!(retention, Retention { results, rollups, ..Retention::default() });
-    assert_eq!((agent.as_str(), listen.as_str()), ("local", "127.0.0.1:9464"));
+    assert_eq!((agent.as_str(), web.listen.as_str()), ("local", "127.0.0.1:9464"));
     let [TargetConfig { target, schedule, tls }] = targets.as_slice() else { panic!("one target") };
     assert_eq!((target.name.as_str(), target.timeout), ("orchestrator", Duration::from_secs(10)));
     assert_eq!(schedule.interval(), Duration::from_secs(30));

@@ -1,28 +1,50 @@
-//! How it stands with recording: what readiness and metrics tell.
+//! What the recorder says of itself while it works: how many records are where, and whether the store takes more.
 
-use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
 
 use crate::recorder::Written;
 
-/// How it stands with recording.
+/// The recorder's counts and trouble, for whoever looks at them from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Health(Mutex<State>);
+
+/// The recorder at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Health {
-    /// What became of the records so far.
+pub(crate) struct State {
+    /// What became of the records.
     pub(crate) written: Written,
-    /// Records that wait in memory for the store.
-    pub(crate) waiting: u64,
-    /// Why the store cannot be written now.
-    pub(crate) trouble: Option<String>,
+    /// Of those lost, how many had no room in memory while the store could not be written.
+    pub(crate) dropped: u64,
+    /// Records in memory that are not in the store yet.
+    pub(crate) waiting: usize,
+    /// Why the store takes nothing; none while it does.
+    pub(crate) trouble: Option<Trouble>,
 }
 
-impl fmt::Display for Health {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.trouble {
-            None => write!(f, "the store can be written"),
-            Some(why) => {
-                let Self { written: Written { lost, .. }, waiting, .. } = self;
-                write!(f, "the store cannot be written, {waiting} records are kept and {lost} are lost: {why}")
-            }
-        }
+/// Why the store takes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Writes fail, and are tried again.
+    Failing {
+        /// When the first of them failed.
+        since: Timestamp,
+        /// What the last one said.
+        why: String,
+    },
+    /// Nothing is written any more until authprobe is started again.
+    Broken,
+}
+
+impl Health {
+    /// The recorder as it is now.
+    pub(crate) fn now(&self) -> State {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what has become otherwise.
+    pub(super) fn note<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,99 +1,54 @@
-//! What the daemon answers over HTTP.
+//! What the daemon answers to others over HTTP: whether it is well, its metrics, and changes that it is told of.
 
+mod changes;
+mod flux;
 mod health;
 mod metrics;
+pub(crate) mod serve;
+pub(crate) mod state;
+pub(crate) mod token;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use axum::Router;
-use axum::http::StatusCode;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::routing::{get, post};
+use probes::credential::Source;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
-use tracing::{info, warn};
 
-use crate::recorder::health::Health;
-
-/// A request that takes longer is answered with 408.
-const LIMIT: Duration = Duration::from_secs(10);
+use crate::web::state::State;
 
 /// Longest body of a request, in bytes.
 const LONGEST_BODY: usize = 1024 * 1024;
+/// Longest time from the head of a request to its answer, the body of the request included.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Connections that are kept open get this long to end when the daemon stops.
-const STOP_WITHIN: Duration = Duration::from_secs(2);
-
-/// What the answers tell of.
+/// Where it answers, and who may write.
 #[derive(Debug, Clone)]
-pub(crate) struct State {
-    /// How it stands with recording.
-    pub(crate) recording: watch::Receiver<Health>,
-    /// What the daemon is about.
-    pub(crate) phase: watch::Receiver<Phase>,
+pub(crate) struct Settings {
+    /// `HOST:PORT`; port 0 takes any that is free.
+    pub(crate) listen: String,
+    /// The bearer token of those who write.
+    pub(crate) api_token: Option<Source>,
 }
 
-/// What the daemon is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// It prepares itself.
-    Starting,
-    /// It probes.
-    Running,
-    /// It ends.
-    Stopping,
-}
-
-/// The running server.
-pub(crate) struct Web {
-    stop: CancellationToken,
-    task: JoinHandle<()>,
-}
-
-/// Takes `HOST:PORT` for the server.
-///
-/// # Errors
-/// When nobody can listen there.
-pub(crate) async fn listen(at: &str) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(at)
-        .await
-        .with_context(|| format!("nobody can listen at {at}: end what uses it, or choose another `listen`"))?;
-    info!("listening at http://{}", listener.local_addr()?);
-    Ok(listener)
-}
-
-impl Web {
-    /// Answers until [`Web::finish`].
-    pub(crate) fn start(listener: TcpListener, state: State) -> Self {
-        let stop = CancellationToken::new();
-        let server = axum::serve(listener, router(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let task = tokio::spawn(async move {
-            if let Err(failure) = server.await {
-                warn!("the HTTP server ended: {failure}");
-            }
-        });
-        Self { stop, task }
-    }
-
-    /// Ends it; who keeps a connection open is not waited for.
-    pub(crate) async fn finish(self) {
-        self.stop.cancel();
-        let abort = self.task.abort_handle();
-        if tokio::time::timeout(STOP_WITHIN, self.task).await.is_err() {
-            abort.abort();
-        }
-    }
-}
-
-fn router(state: State) -> Router {
+/// Everything that is answered.
+fn router(state: Arc<State>) -> Router {
+    let nosniff = HeaderValue::from_static("nosniff");
     Router::new()
-        .merge(health::routes(state.clone()))
-        .merge(metrics::routes(state))
-        .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, LIMIT))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::scrape))
+        .route("/api/v1/changes", post(changes::take))
+        .route("/api/v1/changes/flux", post(flux::take))
+        .with_state(state)
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER_WITHIN))
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
+        .layer(CatchPanicLayer::new())
+        .layer(SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, nosniff))
+        .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
 }

@@ -20,6 +20,7 @@ async fn every_command_explains_itself_with_examples() -> Result<()> {
         &["report"],
         &["changes", "add"],
         &["changes", "list"],
+        &["changes", "watch"],
         &["import"],
         &["export"],
         &["store"],

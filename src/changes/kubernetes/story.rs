@@ -1,7 +1,7 @@
 //! Plays what a real API server sent (tests/fixtures/kubernetes) to the observers.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use storage::record::Change;

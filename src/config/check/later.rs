@@ -16,11 +16,10 @@ const UNUSED: &str = "accepted, but not used by this version";
 
 /// Checks every part of the file that no engine reads yet.
 pub(in crate::config) fn check(file: &File, root: &Spot<'_>, findings: &mut Findings) {
-    let unused = ["changes", "reports", "alerts"].map(|key| root.key(key));
+    let unused = ["reports", "alerts"].map(|key| root.key(key));
     findings.warnings.extend(unused.iter().filter(|spot| spot.given()).map(|spot| spot.mistake(UNUSED)));
 
     let mistakes = &mut findings.mistakes;
-    listen(&file.listen, &root.key("listen"), mistakes);
     reports(&file.reports, &root.key("reports"), mistakes);
     for (receiver, spot) in file.alerts.iter().zip(root.key("alerts").elements()) {
         let checked = match receiver {
@@ -28,13 +27,6 @@ pub(in crate::config) fn check(file: &File, root: &Spot<'_>, findings: &mut Find
             Receiver::Webhook(Text::From(source)) => secrets::form(source),
         };
         mistakes.extend(checked.err().map(|message| spot.mistake(message)));
-    }
-}
-
-fn listen(listen: &str, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
-    let right = listen.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    if !right {
-        mistakes.push(spot.mistake("an address is `HOST:PORT`, for example `127.0.0.1:9464`"));
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod clock;
 mod ends;
-mod http;
 mod others;
 mod retention;
 mod schedule;

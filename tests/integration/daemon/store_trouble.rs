@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::harness::demo::Demo;
 use crate::harness::program::{Program, Running, authprobe};
 use crate::harness::store::{Records, Store};
-use crate::servers::http::Http;
+use crate::harness::web::Web;
 
 /// Gaps that others write into the store.
 const OF_OTHERS: usize = 3000;
@@ -35,22 +35,11 @@ async fn a_store_that_is_locked_for_a_while_gets_every_record_afterwards() -> Re
 async fn a_file_that_cannot_grow_loses_nothing_once_it_can_again() -> Result<()> {
     let demo = Demo::start().await?;
     let (mut daemon, _old_state) = run_with_little_room(&demo).await?;
-    let url = daemon.url().await?;
     daemon.says("the store cannot be written").await?;
-    let (status, why) = get(&format!("{url}/readyz")).await?;
-    assert_eq!(status, 503, "{why}");
-    assert!(why.starts_with("the store cannot be written, ") && why.contains(" are lost: "), "{why}");
-    let (_, metrics) = get(&format!("{url}/metrics")).await?;
-    assert!(metrics.contains("\nauthprobe_store_writable 0\n"), "{metrics}");
-    assert_eq!(get(&format!("{url}/healthz")).await?, (200, "ok\n".into()));
     let visible = demo.store().records().await?;
     let lifted = Command::new("prlimit").args(["--fsize=unlimited", "--pid", &daemon.pid().to_string()]).status()?;
     ensure!(lifted.success(), "the limit could not be lifted");
     daemon.says("the store can be written again").await?;
-    assert_eq!(get(&format!("{url}/readyz")).await?, (200, "ready\n".into()));
-    let (_, metrics) = get(&format!("{url}/metrics")).await?;
-    assert!(metrics.contains("\nauthprobe_store_writable 1\n"), "{metrics}");
-    assert!(metrics.contains("authprobe_store_records_total{outcome=\"lost\"} 0\n"), "{metrics}");
     let records = complete(daemon, &demo.store()).await?;
     assert!(visible.results.iter().all(|result| records.results.contains(result)));
     Ok(())
@@ -70,12 +59,6 @@ async fn a_file_that_can_never_grow_again_ends_the_daemon_in_time_with_the_numbe
     let all = records.results.len() + records.changes.len() + records.gaps.len();
     assert_eq!(all - OF_OTHERS, kept, "{told}");
     Ok(())
-}
-
-/// Status and body of an answer.
-async fn get(url: &str) -> Result<(u16, String)> {
-    let answer = Http::new()?.get(url, &[]).await?;
-    Ok((answer.status, answer.body))
 }
 
 /// The daemon with room for a new store and not much of a log, which others have made longer than that. Whoever reads an
@@ -102,11 +85,23 @@ async fn a_disk_that_fills_up_loses_nothing_once_there_is_space_again() -> Resul
     let disk = Disk::of_megabytes(4)?;
     let store = Store::at(&disk.dir().join("authprobe.db"));
     let mut daemon = Program::new(demo.dir(), &["run", "--store", store.path()]).start()?;
+    let web = Web::of(&mut daemon).await?;
+    web.ready().await?;
+    assert_eq!(web.metric("authprobe_store_writable").await?, 1.0);
     let visible = store.runs(2).await?;
     disk.fill()?;
     daemon.says("no space is left").await?;
+    let why = web.unready().await?;
+    assert!(why.starts_with("store: cannot be written since ") && why.contains("no space is left"), "{why}");
+    assert!(why.ends_with("records are kept and tried again\n"), "{why}");
+    assert_eq!(web.metric("authprobe_store_writable").await?, 0.0);
+    assert!(web.metric("authprobe_store_waiting_records").await? > 0.0);
     disk.empty()?;
     daemon.says("the store can be written again").await?;
+    web.ready().await?;
+    assert_eq!(web.metric("authprobe_store_writable").await?, 1.0);
+    assert_eq!(web.metric("authprobe_store_records_total{state=\"lost\"}").await?, 0.0);
+    assert!(web.metric("authprobe_store_records_total{state=\"kept\"}").await? > 0.0);
     let records = complete(daemon, &store).await?;
     assert!(visible.results.iter().all(|result| records.results.contains(result)));
     Ok(())
@@ -153,8 +148,8 @@ async fn a_store_that_is_none_is_told_at_the_start_with_what_to_do() -> Result<(
     authprobe(demo.dir(), &["check", "--record"]).await?.with(0);
     Connection::open(&path)?.execute_batch("PRAGMA user_version = 999")?;
     let known = refused(&demo, &["has format 999", "newer version of authprobe"]).await?;
-    assert!(known.contains("knows formats up to 3"), "{known}");
-    Connection::open(&path)?.execute_batch("PRAGMA user_version = 3")?;
+    assert!(known.contains("knows formats up to 2"), "{known}");
+    Connection::open(&path)?.execute_batch("PRAGMA user_version = 2")?;
 
     fs::write(demo.path("authprobe.db.key"), "no key of fingerprints")?;
     let told = authprobe(demo.dir(), &["run"]).await?.told(3);

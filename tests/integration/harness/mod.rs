@@ -6,3 +6,4 @@ pub(crate) mod probed;
 pub(crate) mod program;
 pub(crate) mod store;
 pub(crate) mod wait;
+pub(crate) mod web;

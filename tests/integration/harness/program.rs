@@ -110,15 +110,6 @@ impl Running {
         self.printed("err")
     }
 
-    /// The URL under which it answers, once it does.
-    pub(crate) async fn url(&mut self) -> Result<String> {
-        const SAYS: &str = "listening at ";
-        self.says(SAYS).await?;
-        let said = self.err()?;
-        let url = said.split(SAYS).nth(1).and_then(|rest| rest.split_whitespace().next());
-        Ok(url.context("a URL is said")?.to_owned())
-    }
-
     /// Whether it has ended.
     pub(crate) fn has_ended(&mut self) -> Result<bool> {
         if self.status.is_none() {
@@ -165,6 +156,22 @@ impl Running {
             let said = self.err()?;
             ensure!(said.contains(text) || !self.has_ended()?, "it ended without a word of `{text}`: {said}");
             Ok(Seen::when(said.contains(text), (), || said))
+        })
+        .await
+    }
+
+    /// Waits until the daemon listens, and gives where: a URL without a slash at the end.
+    pub(crate) async fn listens(&mut self) -> Result<String> {
+        const SAID: &str = "listening on ";
+        self.says(SAID).await?;
+        until("the whole address in the log", async || {
+            let said = self.err()?;
+            let line = said.split_once(SAID).and_then(|(_, rest)| rest.split_once('\n'));
+            Ok(match line {
+                // In a log of JSON the message ends with a quotation mark.
+                Some((url, _)) => Seen::Done(url.split('"').next().unwrap_or_default().to_owned()),
+                None => Seen::NotYet(said),
+            })
         })
         .await
     }

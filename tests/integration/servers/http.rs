@@ -49,6 +49,11 @@ impl Http {
         send(self.0.get(url), headers).await
     }
 
+    /// `POST url` with a body that the headers tell of.
+    pub(crate) async fn post(&self, url: &str, headers: &[Header<'_>], body: &str) -> Result<Answer> {
+        send(self.0.post(url).body(body.to_owned()), headers).await
+    }
+
     /// Any method, with a JSON body.
     pub(crate) async fn json(&self, method: Method, url: &str, headers: &[Header<'_>], body: &Value) -> Result<Answer> {
         let request = self.0.request(method, url).header("Content-Type", "application/json").body(body.to_string());

@@ -1,0 +1,54 @@
+//! What the answers are made from.
+
+use std::sync::Arc;
+
+use storage::record::Record;
+use tokio::sync::{mpsc, watch};
+
+use crate::recorder::health::Health;
+use crate::web::token::Guard;
+
+/// How far the daemon is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The schedule has not begun.
+    Starting,
+    /// It probes.
+    Running,
+    /// It ends.
+    Stopping,
+}
+
+/// What the daemon gives.
+pub(crate) struct Parts {
+    /// How the recorder does.
+    pub(crate) health: Arc<Health>,
+    /// Takes what is told.
+    pub(crate) records: mpsc::Sender<Record>,
+    /// Knows who may tell.
+    pub(crate) guard: Guard,
+}
+
+/// What the answers are made from.
+pub(super) struct State {
+    /// How the recorder does.
+    pub(super) health: Arc<Health>,
+    /// Takes what it is told.
+    pub(super) records: mpsc::Sender<Record>,
+    /// Knows who may tell.
+    pub(super) guard: Guard,
+    phase: watch::Receiver<Phase>,
+}
+
+impl State {
+    /// What is answered from, and where what is told goes.
+    pub(super) fn new(parts: Parts, phase: watch::Receiver<Phase>) -> Self {
+        let Parts { health, records, guard } = parts;
+        Self { health, records, guard, phase }
+    }
+
+    /// How far the daemon is now.
+    pub(super) fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+}
