@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::credential::Wallet;
@@ -22,7 +22,7 @@ pub struct Sighting {
     pub signature: Option<Signature>,
     /// The certificates that servers showed, each once, in the order of the handshakes.
     pub peers: Vec<Peer>,
-    /// The end of the configured API key, where that is a JSON Web Token with an `exp`.
+    /// The end of the configured API key, where that is a JSON Web Token that lives longer than a day.
     pub api_key_ends: Option<Timestamp>,
 }
 
@@ -61,7 +61,7 @@ impl Sighting {
             }
         }
         let key = target.probes.api_key.as_ref().and_then(|settings| wallet.get(&settings.key).ok());
-        let api_key_ends = key.and_then(|key| Parts::read(key.expose())?.date("exp"));
+        let api_key_ends = key.and_then(|key| lasting_end(&Parts::read(key.expose())?));
         Self { signature: token.and_then(Signature::of), peers, api_key_ends }
     }
 }
@@ -81,6 +81,44 @@ impl Signature {
     }
 }
 
+/// The end of a token that lives longer than a day. One that lives shorter is replaced all the time, as it should.
+fn lasting_end(parts: &Parts) -> Option<Timestamp> {
+    const DAY: SignedDuration = SignedDuration::from_hours(24);
+    let lasts = |end: &Timestamp| parts.date("iat").is_none_or(|begin| end.duration_since(begin) > DAY);
+    parts.date("exp").filter(lasts)
+}
+
 fn cut(text: &str) -> String {
     text.chars().take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures;
+
+    #[test]
+    fn the_end_of_an_api_key_is_seen_if_it_is_a_token_that_lives_longer_than_a_day() {
+        let key = json!({"header": "X-API-Key", "key": {"env": "KEY"}, "request": "GET /"});
+        let target = fixtures::target("http://localhost", json!({ "api_key": key }));
+        let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let token = |claims: Value| format!("{}.{}.c2lnbmF0dXJl", part(json!({"alg": "RS256"})), part(claims));
+        let cases = [
+            (token(json!({"iat": 1_000_000, "exp": 2_000_000})), Some(2_000_000)),
+            (token(json!({"exp": 2_000_000})), Some(2_000_000)),
+            (token(json!({"iat": 1_000_000, "exp": 1_003_600})), None),
+            (token(json!({"iat": 1_000_000})), None),
+            (token(json!({"exp": 1e300, "iat": -1e300})), None),
+            ("plain-key-0123456789".to_owned(), None),
+        ];
+        for (value, expected) in cases {
+            let wallet = fixtures::wallet(&[("KEY", &value)]);
+            let sighting = Sighting::of(&target, &wallet, None, &[]);
+            assert_eq!(sighting.api_key_ends.map(Timestamp::as_second), expected, "{value}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub(super) struct Certificates(HashMap<String, Recent<Shown>>);
 #[derive(Debug, Clone)]
 struct Shown {
     /// SHA-256 of the whole.
-    print: String,
+    print: [u8; 32],
     ends: Option<Timestamp>,
 }
 
@@ -77,7 +77,7 @@ impl Certificates {
 
 impl Shown {
     fn words(&self) -> String {
-        let print = self.print.get(..16).unwrap_or_default();
+        let print: String = self.print.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         match self.ends {
             Some(ends) => format!("SHA-256 {print}… until {ends}"),
             None => format!("SHA-256 {print}…"),
@@ -96,8 +96,10 @@ fn replaced_early(recent: &Recent<Shown>, now: Timestamp) -> impl Iterator<Item 
         .filter(move |ends| !used.contains(ends))
 }
 
-fn fingerprint(certificate: &[u8]) -> String {
-    digest(&SHA256, certificate).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+fn fingerprint(certificate: &[u8]) -> [u8; 32] {
+    let mut print = [0; 32];
+    print.copy_from_slice(digest(&SHA256, certificate).as_ref());
+    print
 }
 
 /// `notAfter`, where the certificate can be read.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use probes::sighting::{Peer, Signature};
 use probes::target::{Connection, Probes, Target};
+use proptest::prelude::*;
 use rcgen::{CertificateParams, KeyPair};
 use storage::record::ChangeKind;
 
@@ -139,4 +140,27 @@ fn a_new_api_key_withdraws_the_end_of_the_old_one() {
     let after = sightings.take(&target, &key(at(400 * DAY)), at(1));
     assert_eq!(after.len(), 1);
     assert_eq!((after[0].kind, &after[0].id), (ChangeKind::Note, &told[0].id));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_certificate_breaks_its_reader(noise in any::<Vec<u8>>(), flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+        let (sightings, target) = (Sightings::default(), target("api"));
+        let mut bent = certificate(20);
+        for (index, byte) in &flips {
+            let index = index.index(bent.len());
+            bent[index] ^= byte;
+        }
+        let changes = [showing(&noise), showing(&bent)].map(|sighting| sightings.take(&target, &sighting, at(0)));
+        prop_assert!(changes.iter().flatten().count() <= 3);
+    }
+}
+
+#[test]
+fn a_redirect_to_ever_new_names_is_watched_up_to_a_limit() {
+    let (sightings, target) = (Sightings::default(), target("api"));
+    let peer = |number: u32| Peer { name: number.to_string(), certificate: certificate(20) };
+    let told = sightings.take(&target, &Sighting { peers: (0..40).map(peer).collect(), ..Sighting::default() }, at(0));
+    assert_eq!(told.len(), 16);
 }

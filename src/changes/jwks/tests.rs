@@ -13,10 +13,15 @@ use http::header::{ETAG, IF_NONE_MATCH, LOCATION};
 use jiff::Timestamp;
 use probes::sighting::{Sighting, Signature};
 use probes::target::{Connection, Probes, Target};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 use storage::record::{Change, ChangeKind, Record};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -196,6 +201,46 @@ async fn an_issuer_says_where_its_key_set_is_and_may_move_it() {
     idp.says("/keys", Said::Status(410));
     assert_eq!(look(&mut keys, 1).await, Err("HTTP 410".into()));
     assert_eq!(words(&look(&mut keys, 2).await.unwrap()), ["jwks_add: key `b` (RS256) added"]);
+}
+
+#[tokio::test]
+async fn an_own_authority_is_trusted_once_its_file_is_there() {
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key_pair = KeyPair::generate().unwrap();
+    let pem = authority.self_signed(&key_pair).unwrap().pem();
+    let issuer = Issuer::new(authority, key_pair);
+    let own = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&own, &issuer).unwrap();
+    let server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::try_from(own.serialize_der()).unwrap())
+        .unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("https://localhost:{}/keys", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        let acceptor = TlsAcceptor::from(Arc::new(server));
+        while let Ok((stream, _)) = listener.accept().await {
+            // A client that does not trust the certificate goes away.
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let _ = stream.read(&mut [0; 4096]).await;
+            let body = "HTTP/1.1 200 OK\r\ncontent-length: 11\r\nconnection: close\r\n\r\n{\"keys\":[]}";
+            let _ = stream.write_all(body.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let settings = json!({"url": url, "tls": {"ca": "ca.pem"}});
+    let mut settings: Settings = serde_json::from_value(settings).unwrap();
+    settings.begin_at(dir.path());
+    let place = Place::new(&settings);
+    let mut keys = KeySet::new(settings, place, Vec::new(), Arc::default());
+    let missing = look(&mut keys, 0).await.unwrap_err();
+    assert!(missing.starts_with("file ") && missing.contains("ca.pem"), "{missing}");
+    std::fs::write(dir.path().join("ca.pem"), pem).unwrap();
+    assert_eq!(look(&mut keys, 0).await, Ok(vec![]));
 }
 
 #[tokio::test]
