@@ -200,9 +200,7 @@ fn parse(text: &str, base: &Path, findings: &mut Findings) -> Option<Config> {
 fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Config> {
     check::later::check(&file, root, findings);
     check::changes::check(&file, root, &mut findings.mistakes);
-    let File { store, listen, api_token, retention, agent, targets: sections, mut changes, slos, corrections, .. } =
-        file;
-    changes.begin_at(base);
+    let File { store, listen, api_token, retention, agent, targets: sections, changes, slos, corrections, .. } = file;
     let store = locator(&store, &root.key("store"), base, findings);
     let web = check::web::check(listen, api_token, root, base, findings);
     let retention = check::retention::check(retention, &root.key("retention"), findings);
@@ -213,18 +211,25 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
     check::target::together(&sections, &spot, findings);
     let links: BTreeMap<String, Link> =
         sections.iter().filter_map(|section| Some((section.name.clone(), section.kubernetes.clone()?))).collect();
-    if let Some(kubernetes) = changes.kubernetes.as_mut().filter(|kubernetes| kubernetes.namespaces.is_empty()) {
-        let linked: BTreeSet<&String> = links.values().map(|link| &link.namespace).collect();
-        kubernetes.namespaces = linked.into_iter().cloned().collect();
-    }
     let targets: Vec<TargetConfig> = sections
         .into_iter()
         .zip(spot.elements())
         .filter_map(|(section, spot)| check::target::one(section, &spot, base, findings))
         .collect();
+    let changes = watched(changes, &links, base);
     let judged = check::judging::check(slos, corrections, &targets, root, findings);
     let judging = Settings { links, ..judged };
     Some(Config { store: store?, retention, agent, targets, judging, changes, web })
+}
+
+/// Fills in the namespaces that are watched by default, those of the targets, and where relative paths begin.
+fn watched(mut changes: changes::Settings, links: &BTreeMap<String, Link>, base: &Path) -> changes::Settings {
+    changes.begin_at(base);
+    if let Some(cluster) = &mut changes.kubernetes {
+        let of_targets: BTreeSet<String> = links.values().map(|link| link.namespace.clone()).collect();
+        cluster.namespaces.get_or_insert_with(|| of_targets.into_iter().collect());
+    }
+    changes
 }
 
 fn locator(text: &str, spot: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Locator> {

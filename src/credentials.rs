@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
-use probes::credential::{Credential, Held, Source, Unusable, Wallet};
+use probes::credential::{Credential, Held, SecretKey, Source, Unusable, Wallet};
 use storage::record::{Change, ChangeKind, Known, OWN_CREDENTIALS, Operation};
 use tracing::info;
 
@@ -26,6 +26,8 @@ pub(crate) struct Keeper {
     key: hmac::Key,
     entries: Mutex<HashMap<Source, Entry>>,
     users: Mutex<HashMap<Source, Vec<String>>>,
+    /// What was last read of the Secrets of a cluster; a run never waits for one.
+    cluster: Mutex<HashMap<SecretKey, Result<Credential, Unusable>>>,
 }
 
 /// What is known of one source.
@@ -52,7 +54,47 @@ pub(crate) struct Stamp {
 impl Keeper {
     /// A keeper that makes its fingerprints with the given key.
     pub(crate) fn new(key: &[u8]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), entries: Mutex::default(), users: Mutex::default() }
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+            entries: Mutex::default(),
+            users: Mutex::default(),
+            cluster: Mutex::default(),
+        }
+    }
+
+    /// The key of the fingerprints.
+    pub(crate) fn key(&self) -> hmac::Key {
+        self.key.clone()
+    }
+
+    /// The keys of Secrets of a cluster that targets depend on.
+    pub(crate) fn in_cluster(&self) -> Vec<SecretKey> {
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_cluster = |source: &Source| match source {
+            Source::Kubernetes(key) => Some(key.clone()),
+            Source::Env(_) | Source::File(_) => None,
+        };
+        users.keys().filter_map(in_cluster).collect()
+    }
+
+    /// What was read of a Secret of the cluster.
+    pub(crate) fn put(&self, key: SecretKey, value: Result<Credential, Unusable>) {
+        self.cluster.lock().unwrap_or_else(PoisonError::into_inner).insert(key, value);
+    }
+
+    /// Whether a value was read.
+    pub(crate) fn has(&self, key: &SecretKey) -> bool {
+        self.cluster.lock().unwrap_or_else(PoisonError::into_inner).get(key).is_some_and(Result::is_ok)
+    }
+
+    fn read(&self, source: &Source) -> Result<Credential, Unusable> {
+        match source {
+            Source::Env(_) | Source::File(_) => source::read(source),
+            Source::Kubernetes(key) => {
+                let cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+                cluster.get(key).cloned().unwrap_or_else(|| Err(Unusable("it was not read yet".into())))
+            }
+        }
     }
 
     /// Notes that a target depends on some sources; a change of one names every target that does.
@@ -91,7 +133,7 @@ impl Keeper {
                 entries.insert(source.clone(), Entry::first(now));
             }
             let Some(entry) = entries.get_mut(source) else { continue };
-            if let Some(change) = entry.refresh(source, &self.key, now) {
+            if let Some(change) = entry.refresh(source, &self.key, now, || self.read(source)) {
                 let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
                 rotations.push(Change { targets: users.get(source).cloned().unwrap_or_default(), ..change });
             }
@@ -109,19 +151,25 @@ impl Entry {
 
     /// Reads the source if it may have changed. A change is told once its new value is usable:
     /// a file that is being written is empty for a moment, and that is no rotation.
-    fn refresh(&mut self, source: &Source, key: &hmac::Key, now: Timestamp) -> Option<Change> {
+    fn refresh(
+        &mut self,
+        source: &Source,
+        key: &hmac::Key,
+        now: Timestamp,
+        read: impl Fn() -> Result<Credential, Unusable>,
+    ) -> Option<Change> {
         let since = std::mem::replace(&mut self.seen, now);
         match source {
             // The environment of a process does not change.
             Source::Env(_) if self.value.is_ok() => return None,
-            Source::Env(_) | Source::Kubernetes(_) => self.value = source::read(source),
+            Source::Env(_) | Source::Kubernetes(_) => self.value = read(),
             Source::File(path) => {
                 let stamp = Stamp::of(path);
                 if stamp.is_some() && stamp == self.stamp {
                     return None;
                 }
                 self.stamp = stamp;
-                self.value = source::read(source);
+                self.value = read();
             }
         }
         let value = self.value.as_ref().ok()?.clone();

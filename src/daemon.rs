@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use crate::changes::{Context, Sources};
+use crate::changes::kubernetes::credentials::Fetcher;
+use crate::changes::{Context, Sources, kubernetes};
 use crate::config::schedule::Schedule;
 use crate::config::{Config, TargetConfig};
 use crate::credentials::Keeper;
@@ -89,12 +90,21 @@ pub(crate) async fn run(
     let context = Context {
         records: records.clone(),
         keeper: Arc::clone(&shared.keeper),
-        key: key.into(),
         since: blind,
         stop: CancellationToken::new(),
     };
     let mut daemon = Daemon::new(&targets, &shared, records);
     daemon.probers.iter().for_each(|prober| prober.prepare());
+    let access = changes.kubernetes.as_ref().map(kubernetes::Settings::access).unwrap_or_default();
+    let fetcher = Fetcher::new(access, Arc::clone(&shared.keeper));
+    let fetching = match fetcher {
+        // The first runs need their credentials. What is not there within the time of one answer comes later.
+        Some(mut fetcher) => {
+            fetcher.fetch().await;
+            Some(tokio::spawn(fetcher.follow(context.stop.clone())))
+        }
+        None => None,
+    };
     // The schedule begins when everything is ready: no slot has passed by then.
     let started = Timestamp::now();
     if let Some(gap) = blind.and_then(|since| gap(since, started)) {
@@ -123,6 +133,9 @@ pub(crate) async fn run(
     sources.finish().await;
     if let Some(relay) = relay {
         relay.abort();
+    }
+    if let Some(fetching) = fetching {
+        let _ = fetching.await;
     }
     let lateness = Arc::clone(&daemon.lateness);
     drop(daemon);

@@ -14,6 +14,9 @@ use crate::output;
 /// Crates whose words are known to hold no secret. At trace level, HTTP libraries print whole headers.
 const OURS: [&str; 4] = ["authprobe", "probes", "storage", "reports"];
 
+/// Crates whose words may hold a secret at every level: this one prints an answer of the API server that it cannot read.
+const NEVER: [&str; 1] = ["kube_client"];
+
 /// Form of a log line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
@@ -37,5 +40,5 @@ pub(crate) fn start(level: Level, format: Format) {
 
 fn is_kept(line: &Metadata<'_>, level: Level) -> bool {
     let part = line.target().split("::").next().unwrap_or_default();
-    *line.level() <= if OURS.contains(&part) { level } else { level.min(Level::WARN) }
+    !NEVER.contains(&part) && *line.level() <= if OURS.contains(&part) { level } else { level.min(Level::WARN) }
 }

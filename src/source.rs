@@ -13,11 +13,7 @@ const LONGEST_SECRET: u64 = 64 * 1024;
 /// Longest PEM file that is read, in bytes; a bundle of authorities is long.
 pub(crate) const LONGEST_PEM: u64 = 1024 * 1024;
 
-/// What is said of a reference to Kubernetes.
-pub(crate) const NOT_YET: &str = "reading Kubernetes Secrets is not in this version; mount the Secret and use {file: PATH}, \
-                       or {env: NAME}";
-
-/// Reads the value that a reference leads to now.
+/// Reads the value that a reference leads to now. Secrets of a cluster are not read here: that takes a while.
 ///
 /// # Errors
 /// Why there is none, or why it will not do; nothing of its value.
@@ -31,7 +27,9 @@ pub(crate) fn read(source: &Source) -> Result<Credential, Unusable> {
             let bytes = file(path, LONGEST_SECRET)?;
             str::from_utf8(&bytes).map_err(|_| Unusable("it is no UTF-8 text".into()))?.to_owned()
         }
-        Source::Kubernetes(_) => return Err(Unusable(NOT_YET.into())),
+        Source::Kubernetes(_) => {
+            return Err(Unusable("a Secret of a cluster is read by the running program alone".into()));
+        }
     };
     Credential::new(value)
 }

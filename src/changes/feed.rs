@@ -42,9 +42,9 @@ impl Feed {
         }
     }
 
-    /// Up to when everything was seen; the earliest moment of what is found at the next look.
-    pub(crate) fn seen(&self) -> Option<Timestamp> {
-        self.seen
+    /// The `source` of the changes of this feed.
+    pub(crate) fn source(&self) -> &'static str {
+        self.source
     }
 
     /// Records a change. The source and the moment of knowing are filled in.
@@ -106,7 +106,7 @@ mod tests {
     fn feed(since: Option<Timestamp>) -> (Feed, mpsc::Receiver<Record>) {
         let (records, received) = mpsc::channel(16);
         let keeper = Keeper::new(b"a key of a test").into();
-        let context = Context { records, keeper, key: [0; 32].into(), since, stop: CancellationToken::new() };
+        let context = Context { records, keeper, since, stop: CancellationToken::new() };
         (Feed::new("jwks", "http://idp", &context), received)
     }
 

@@ -66,8 +66,6 @@ pub(crate) struct Context {
     pub(crate) records: mpsc::Sender<Record>,
     /// The values of references to secrets.
     pub(crate) keeper: Arc<Keeper>,
-    /// The key of the fingerprints of this installation.
-    pub(crate) key: Arc<[u8]>,
     /// Since when nobody looked: the end of what the store holds; none where it is new.
     pub(crate) since: Option<Timestamp>,
     /// Ends the sources.
@@ -90,8 +88,8 @@ impl Sources {
     ) -> Self {
         let Settings { kubernetes, jwks, postgres, logs } = settings;
         let tasks = TaskTracker::new();
-        if let Some(settings) = kubernetes {
-            tasks.spawn(kubernetes::run(settings, context.clone()));
+        if let Some(kubernetes) = kubernetes {
+            kubernetes::start(kubernetes, context, &tasks);
         }
         if let Some(postgres) = &postgres {
             postgres::start(postgres, context, &tasks);

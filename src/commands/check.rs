@@ -16,6 +16,9 @@ use storage::record::{Expect, Outcome, ProbeKind, ProbeResult, Record, Variant};
 use storage::sqlite::writer::Writer;
 use tracing::{info, warn};
 
+use crate::changes::kubernetes;
+use crate::changes::kubernetes::client::Access;
+use crate::changes::kubernetes::credentials::Fetcher;
 use crate::check_formats;
 use crate::commands;
 use crate::config::{Config, Loaded, TargetConfig};
@@ -102,7 +105,8 @@ pub(crate) fn run(args: Check) -> anyhow::Result<Exit> {
         agent: config.agent.as_str().into(),
     };
     let runtime = commands::runtime().context("the runtime cannot be started")?;
-    let records = runtime.block_on(all(selected, &shared));
+    let access = config.changes.kubernetes.as_ref().map(kubernetes::Settings::access).unwrap_or_default();
+    let records = runtime.block_on(all(selected, &shared, access));
     runtime.shutdown_background();
     if let Some(mut writer) = writer {
         let counts = writer.append(&records)?;
@@ -154,13 +158,18 @@ fn names(config: &Config) -> Vec<String> {
     config.targets.iter().flat_map(of).collect()
 }
 
-async fn all(selected: Vec<(&TargetConfig, HashSet<String>)>, shared: &Shared) -> Vec<Record> {
+async fn all(selected: Vec<(&TargetConfig, HashSet<String>)>, shared: &Shared, access: Access) -> Vec<Record> {
+    let selected: Vec<_> =
+        selected.into_iter().map(|(config, wanted)| (Prober::new(config, shared.clone()), wanted)).collect();
+    if let Some(mut fetcher) = Fetcher::new(access, Arc::clone(&shared.keeper)) {
+        fetcher.fetch().await;
+    }
     let progress = ProgressBar::new(selected.len() as u64).with_style(
         ProgressStyle::with_template("{spinner} {pos}/{len} targets {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    let one = |(config, wanted): (&TargetConfig, HashSet<String>)| {
-        let (prober, progress) = (Prober::new(config, shared.clone()), progress.clone());
+    let one = |(prober, wanted): (Prober, HashSet<String>)| {
+        let progress = progress.clone();
         async move {
             progress.set_message(prober.target.name.clone());
             let records = match prober.take() {

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use jsonwebtoken::{AlgorithmFamily, DecodingKey};
-use probes::credential::{Source, Unusable};
+use probes::credential::{SecretKey, Source, Unusable};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::sources::Use;
-use crate::source::{LONGEST_PEM, NOT_YET, file, read};
+use crate::source::{LONGEST_PEM, file, read};
 
 /// What is wrong with a reference, whatever it leads to now.
 ///
@@ -26,16 +26,31 @@ pub(super) fn form(source: &Source) -> Result<(), String> {
         }
         Source::File(path) if path.as_os_str().is_empty() => Err("`file` takes the path of a file".into()),
         Source::File(_) => Ok(()),
-        Source::Kubernetes(_) => Err(NOT_YET.into()),
+        Source::Kubernetes(SecretKey { secret, key }) if is_object(secret) && !key.is_empty() => Ok(()),
+        Source::Kubernetes(_) => Err("`kubernetes` takes {secret: NAMESPACE/NAME, key: KEY}".into()),
     }
 }
 
-/// Tries a reference.
+/// Whether a text has the form `NAMESPACE/NAME`.
+pub(super) fn is_object(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(namespace, name)| is_name(namespace) && is_name(name))
+}
+
+/// Whether a text can be the name of an object in a cluster.
+pub(super) fn is_name(text: &str) -> bool {
+    let known = |one: char| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '-' || one == '.';
+    (1..=253).contains(&text.len()) && text.chars().all(known)
+}
+
+/// Tries a reference. A cluster is not asked: the file may be checked where there is none.
 ///
 /// # Errors
 /// Why its value cannot be used now.
 pub(super) fn attempt(source: &Source, purpose: Use) -> Result<(), String> {
     let unusable = |Unusable(why)| format!("{}: {why}", named(source));
+    if matches!(source, Source::Kubernetes(_)) {
+        return Ok(());
+    }
     let credential = read(source).map_err(unusable)?;
     let family = match purpose {
         Use::Text => return Ok(()),

@@ -9,7 +9,6 @@ use probes::credential::{SecretKey, Source};
 use proptest::prelude::*;
 
 use super::*;
-use crate::source;
 
 const STARTER: &str = include_str!("../commands/init.yaml");
 
@@ -162,10 +161,14 @@ fn an_alias_and_a_merge_work_as_in_any_yaml() {
 }
 
 #[test]
-fn a_kubernetes_reference_is_refused_wherever_it_stands() {
-    let source = Source::Kubernetes(SecretKey { secret: "ns/name".into(), key: "key".into() });
-    assert!(secrets::form(&source).unwrap_err().contains("not in this version"));
-    assert!(source::read(&source).is_err());
+fn a_reference_to_a_cluster_is_checked_by_its_form_alone() {
+    let form = |secret: &str, key: &str| {
+        secrets::form(&Source::Kubernetes(SecretKey { secret: secret.into(), key: key.into() }))
+    };
+    assert_eq!(form("ns/name", "key"), Ok(()));
+    for (secret, key) in [("name", "key"), ("ns/", "key"), ("/name", "key"), ("ns/name", ""), ("ns/a/b", "key")] {
+        assert!(form(secret, key).is_err(), "{secret} {key}");
+    }
 }
 
 #[test]

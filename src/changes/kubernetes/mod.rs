@@ -1,18 +1,20 @@
 //! A cluster: its Secrets and ConfigMaps, its rollouts and restarts.
 
-mod client;
+pub(crate) mod client;
 mod consumers;
 mod container;
-mod contents;
-mod failure;
-mod fields;
+pub(crate) mod credentials;
+#[cfg(test)]
+mod fake;
 mod fleet;
-mod hash;
+mod hashes;
+mod managed;
 mod observe;
 mod pod;
 mod replica_set;
 mod restart;
 mod rollout;
+mod secrets;
 #[cfg(test)]
 mod story;
 mod template;
@@ -20,15 +22,15 @@ mod watch;
 mod workload;
 mod workloads;
 
-use std::collections::HashMap;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use kube::core::PartialObjectMeta;
 use kube::{Api, Client, Resource};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -37,24 +39,25 @@ use tokio_util::task::TaskTracker;
 
 use crate::changes::Context;
 use crate::changes::feed::Feed;
+use crate::changes::kubernetes::client::{Access, client};
 use crate::changes::kubernetes::consumers::Consumers;
-use crate::changes::kubernetes::contents::{ByHash, ByMetadata, Contents};
 use crate::changes::kubernetes::fleet::Shared;
-use crate::changes::kubernetes::hash::Hasher;
-use crate::changes::kubernetes::observe::{Key, Observe};
+use crate::changes::kubernetes::hashes::Hasher;
+use crate::changes::kubernetes::observe::Observe;
 use crate::changes::kubernetes::pod::Pods;
 use crate::changes::kubernetes::replica_set::ReplicaSets;
-use crate::changes::kubernetes::watch::Scope;
+use crate::changes::kubernetes::secrets::{Contents, Kind, Reading};
+use crate::changes::kubernetes::watch::{Place, follow};
 use crate::changes::kubernetes::workloads::Workloads;
 
-/// The `source` of its changes and the `feed` of its gaps.
+/// The `source` of all that is seen here.
 const SOURCE: &str = "kubernetes";
 
-/// A cluster that cannot be reached by its configuration is tried again after this.
-const AGAIN: Duration = Duration::from_secs(30);
+/// Says all namespaces.
+pub(crate) const ALL: &str = "*";
 
-/// Every namespace of the cluster.
-const ALL: &str = "*";
+/// A pause before the way to the cluster is looked for again.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// How a cluster is watched.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -64,35 +67,30 @@ pub(crate) struct Settings {
     /// How much of a Secret is looked at.
     #[serde(default)]
     pub(crate) mode: Mode,
-    /// A kubeconfig file; where there is none, the service account of the pod that this program runs in.
+    /// A kubeconfig; without one the service account, `KUBECONFIG` or `~/.kube/config`.
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// A context of the kubeconfig; where there is none, its current one.
+    /// A context of the kubeconfig, in place of its current one.
     pub(crate) context: Option<String>,
-    /// The namespaces that are watched. Where there are none, those of the targets; `"*"` is all of them.
+    /// Namespaces that are watched; those of the targets by default, `["*"]` for all.
+    pub(crate) namespaces: Option<Vec<String>>,
+    /// Names of the Secrets that are watched; all by default.
+    pub(crate) secrets: Option<Vec<String>>,
+    /// Names of the ConfigMaps that are watched; all by default, none if empty.
+    pub(crate) configmaps: Option<Vec<String>>,
+    /// Values that must have some length; needs the mode `keyed_hash`.
     #[serde(default)]
-    pub(crate) namespaces: Vec<String>,
-    /// Names of the Secrets that are watched, each by its name; where there are none, all of the namespaces.
-    #[serde(default)]
-    pub(crate) secrets: Vec<String>,
-    /// Whether ConfigMaps are watched, by their metadata.
-    #[serde(default = "yes")]
-    pub(crate) configmaps: bool,
-    /// Values that have to have a length; with `mode: keyed_hash`.
-    #[serde(default)]
-    pub(crate) minimum_lengths: Vec<MinimumLength>,
+    pub(crate) minimum_length: Vec<MinimumLength>,
 }
 
-/// A value that has to have a length.
+/// How long a value must be at least.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MinimumLength {
     /// `NAMESPACE/NAME` of the Secret.
-    #[schemars(example = &"llm-orchestrator/orchestrator-jwt-secret")]
     pub(crate) secret: String,
-    /// Its key.
+    /// Key within it.
     pub(crate) key: String,
-    /// Bytes that the value has at least.
-    #[schemars(example = &64)]
+    /// Fewest bytes of its value.
     pub(crate) bytes: usize,
 }
 
@@ -115,110 +113,118 @@ impl Settings {
         self.kubeconfig = self.kubeconfig.take().map(|path| base.join(path));
     }
 
-    /// The least bytes of a key of a Secret.
-    fn minimum(&self) -> HashMap<(Key, String), usize> {
-        let by_key = |minimum: &MinimumLength| {
-            let (namespace, name) = minimum.secret.split_once('/')?;
-            let key = Key { namespace: namespace.to_owned(), name: name.to_owned() };
-            Some(((key, minimum.key.clone()), minimum.bytes))
+    /// Which cluster, and as whom.
+    pub(crate) fn access(&self) -> Access {
+        Access { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    }
+}
+
+/// Starts to watch: a task for each kind of object in each namespace.
+pub(super) fn start(settings: Settings, context: &Context, tasks: &TaskTracker) {
+    let (context, more) = (context.clone(), tasks.clone());
+    tasks.spawn(async move {
+        let mut feed = Feed::new(SOURCE, "cluster", &context);
+        let client = loop {
+            match client(&settings.access()).await {
+                Ok(client) => break client,
+                Err(why) => feed.blind(&why, Timestamp::now()).await,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(AGAIN) => (),
+                () = context.stop.cancelled() => return feed.close(Timestamp::now()).await,
+            }
         };
-        self.minimum_lengths.iter().filter_map(by_key).collect()
-    }
+        Watches { client, context, tasks: more }.start(settings);
+    });
 }
 
-fn yes() -> bool {
-    true
-}
-
-/// Watches until the context says stop.
-pub(crate) async fn run(settings: Settings, context: Context) {
-    let Some(client) = connect(&settings, &context).await else { return };
-    let cluster = Cluster { client, context, tasks: TaskTracker::new() };
-    let consumers = Consumers::default();
-    let fleet = Shared::new(consumers.clone());
-    for namespace in &settings.namespaces {
-        cluster.watch("replicasets", namespace, None, ReplicaSets::new(fleet.clone()));
-        cluster.watch("deployments", namespace, None, Workloads::<Deployment>::new(fleet.clone()));
-        cluster.watch("statefulsets", namespace, None, Workloads::<StatefulSet>::new(fleet.clone()));
-        cluster.watch("daemonsets", namespace, None, Workloads::<DaemonSet>::new(fleet.clone()));
-        cluster.watch("pods", namespace, None, Pods::new(fleet.clone()));
-        cluster.watch_secrets(&settings, namespace, &consumers);
-        if settings.configmaps {
-            cluster.watch(
-                "configmaps",
-                namespace,
-                None,
-                ByMetadata::<ConfigMap>::new(Contents::config_maps(&consumers)),
-            );
-        }
-    }
-    cluster.tasks.close();
-    cluster.tasks.wait().await;
-}
-
-/// A cluster that is watched.
-struct Cluster {
+/// Starts watches.
+struct Watches {
     client: Client,
     context: Context,
     tasks: TaskTracker,
 }
 
-impl Cluster {
-    /// Watches the Secrets of a namespace, as far as they may be looked at.
-    fn watch_secrets(&self, settings: &Settings, namespace: &str, consumers: &Consumers) {
-        let names: Vec<Option<&str>> = match settings.secrets.as_slice() {
-            [] => vec![None],
-            names => names.iter().map(|name| Some(name.as_str())).collect(),
-        };
-        for name in names {
-            let contents = Contents::secrets(consumers, settings.minimum());
-            match settings.mode {
-                Mode::Off => {}
-                Mode::Metadata => self.watch("secrets", namespace, name, ByMetadata::<Secret>::new(contents)),
-                Mode::KeyedHash => {
-                    self.watch("secrets", namespace, name, ByHash::new(contents, Hasher::new(&self.context.key)));
+impl Watches {
+    fn start(&self, settings: Settings) {
+        let Settings { mode, namespaces, secrets, configmaps, minimum_length, .. } = settings;
+        let consumers = Consumers::default();
+        let fleet = Shared::new(consumers.clone());
+        for namespace in namespaces.unwrap_or_default() {
+            self.all::<ReplicaSet, _>(&namespace, ReplicaSets::new(fleet.clone()));
+            self.all::<Deployment, _>(&namespace, Workloads::new(fleet.clone()));
+            self.all::<StatefulSet, _>(&namespace, Workloads::new(fleet.clone()));
+            self.all::<DaemonSet, _>(&namespace, Workloads::new(fleet.clone()));
+            self.all::<Pod, _>(&namespace, Pods::new(fleet.clone()));
+            for name in each(configmaps.as_deref()) {
+                let contents = Contents::new(Kind::ConfigMap, consumers.clone(), metadata::<ConfigMap>);
+                self.watch::<PartialObjectMeta<ConfigMap>, _>(&namespace, name, contents);
+            }
+            for name in each(secrets.as_deref()) {
+                match mode {
+                    Mode::Off => (),
+                    Mode::Metadata => {
+                        let contents = Contents::new(Kind::Secret, consumers.clone(), metadata::<Secret>);
+                        self.watch::<PartialObjectMeta<Secret>, _>(&namespace, name, contents);
+                    }
+                    Mode::KeyedHash => {
+                        let hasher = Hasher::new(self.context.keeper.key(), minimum_length.clone());
+                        let contents =
+                            Contents::new(Kind::Secret, consumers.clone(), move |secret| hasher.read(secret));
+                        self.watch::<Secret, _>(&namespace, name, contents);
+                    }
                 }
             }
         }
     }
 
-    /// Watches one kind in one namespace, or one object of it, in a task of its own.
-    fn watch<O>(&self, kind: &str, namespace: &str, name: Option<&str>, observer: O)
+    fn all<K, O>(&self, namespace: &str, observer: O)
     where
-        O: Observe + 'static,
-        O::Object: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + Clone
             + DeserializeOwned
             + Debug
             + Send
-            + Sync
             + 'static,
+        O: Observe<Object = K> + 'static,
     {
-        let own = Some(namespace).filter(|namespace| *namespace != ALL);
-        let objects = match own {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
+        self.watch::<K, O>(namespace, None, observer);
+    }
+
+    fn watch<K, O>(&self, namespace: &str, name: Option<&String>, observer: O)
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Debug
+            + Send
+            + 'static,
+        O: Observe<Object = K> + 'static,
+    {
+        let api: Api<K> = match namespace {
+            ALL => Api::all(self.client.clone()),
+            namespace => Api::namespaced(self.client.clone(), namespace),
         };
-        let named = name.map_or_else(|| kind.to_owned(), |name| format!("{kind} {name}"));
-        let what = own.map_or_else(|| named.clone(), |namespace| format!("{named} in namespace {namespace}"));
-        let feed = Feed::new(SOURCE, what.clone(), &self.context);
-        let scope = Scope { namespace: own.map(str::to_owned), name: name.map(str::to_owned), what };
-        let stop = self.context.stop.clone();
-        self.tasks.spawn(watch::watch(observer, objects, scope, feed, stop));
+        let what = match (namespace, name) {
+            (ALL, None) => format!("all {}", K::plural(&())),
+            (ALL, Some(name)) => format!("all {} named {name}", K::plural(&())),
+            (namespace, None) => format!("{} in {namespace}", K::plural(&())),
+            (namespace, Some(name)) => format!("{} {namespace}/{name}", K::plural(&())),
+        };
+        let feed = Feed::new(SOURCE, what, &self.context);
+        let place = Place { api, name: name.cloned() };
+        self.tasks.spawn(follow(place, observer, feed, self.context.stop.clone()));
     }
 }
 
-/// A client, as soon as there is one; none if the program stops before.
-async fn connect(settings: &Settings, context: &Context) -> Option<Client> {
-    let mut feed = Feed::new(SOURCE, "cluster", context);
-    loop {
-        match client::connect(settings.kubeconfig.as_deref(), settings.context.as_deref()).await {
-            Ok(client) => return Some(client),
-            Err(why) => feed.blind(&why, Timestamp::now()).await,
-        }
-        if context.stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await.is_none() {
-            feed.close(Timestamp::now()).await;
-            return None;
-        }
+/// One watch for each name, or one for all.
+fn each(names: Option<&[String]>) -> Vec<Option<&String>> {
+    match names {
+        None => vec![None],
+        Some(names) => names.iter().map(Some).collect(),
     }
+}
+
+fn metadata<K>(object: PartialObjectMeta<K>) -> Reading {
+    Reading { meta: object.metadata, hashes: None, short: Vec::new() }
 }

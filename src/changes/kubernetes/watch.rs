@@ -1,236 +1,270 @@
-//! Watches objects of one kind in one namespace, and hands them to their observer.
+//! Follows the objects of one kind: lists them once, watches them, and compares when the thread is lost.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Resource};
+use kube::api::{Api, ListParams, WatchEvent, WatchParams};
+use kube::{Error, Resource};
 use serde::de::DeserializeOwned;
 use storage::record::Change;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::changes::feed::Feed;
-use crate::changes::kubernetes::failure;
+use crate::changes::kubernetes::client::{is, said, why};
 use crate::changes::kubernetes::observe::{Key, Moment, Observe};
 
-/// The server ends a watch after so many seconds, so that one that hangs silently is noticed. It goes on where it ended.
-const WATCH: u32 = 60;
+/// The server ends a watch after this long, in seconds, and it is taken up where it ended.
+const WATCH: u32 = 120;
 
-/// A quiet watch may be late by no more than this: it was ended, found dead and begun again.
-const LATE: SignedDuration = SignedDuration::from_secs(70);
+/// A watch that has not ended by itself by then is dead.
+const DEAD: Duration = Duration::from_secs(WATCH as u64 + 15);
 
-/// How often a quiet watch is taken note of.
-const CALM: Duration = Duration::from_secs(30);
+/// A page of a list, or the head of an answer, is there within this time.
+const ANSWER: Duration = Duration::from_secs(30);
 
-/// After an error the watch is begun again within this, and tells of it if that fails.
-const AGAIN: SignedDuration = SignedDuration::from_secs(45);
-
-/// What comes so soon after an error may have happened while nothing was seen.
-const CATCHING_UP: SignedDuration = SignedDuration::from_secs(2);
-
-/// A right that is missing is asked for again after this.
-const DENIED: Duration = Duration::from_mins(5);
-
-/// Objects a page of a list.
+/// Objects of one page, and of one list in all.
 const PAGE: u32 = 500;
+const MOST: usize = 100_000;
 
-/// Which objects are watched.
-pub(super) struct Scope {
-    /// None where all namespaces are.
-    pub(super) namespace: Option<String>,
-    /// The only object, as narrow rights allow.
-    pub(super) name: Option<String>,
-    /// As the rights call it: `secrets in namespace shop`.
-    pub(super) what: String,
+/// A watch that is taken up sends first what happened in between; what comes later is sent as it happens.
+const CATCH_UP: Duration = Duration::from_secs(2);
+
+/// What a living watch tells happened no longer ago than this.
+const LATE: SignedDuration = SignedDuration::from_secs(10);
+
+/// Pauses: the shortest and the longest between attempts that fail, and where a right is missing.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const DENIED: Duration = Duration::from_secs(5 * 60);
+
+/// What is followed.
+pub(crate) struct Place<K> {
+    pub(crate) api: Api<K>,
+    /// Narrows it to one object by its name.
+    pub(crate) name: Option<String>,
 }
 
-/// Watches until `stop`, whatever happens.
-pub(super) async fn watch<O: Observe>(
-    observer: O,
-    objects: Api<O::Object>,
-    Scope { namespace, name, what }: Scope,
-    mut feed: Feed,
-    stop: CancellationToken,
-) where
-    O::Object: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
-{
-    let mut view = View::new(observer, namespace);
-    let mut config = watcher::Config::default().timeout(WATCH).page_size(PAGE);
-    if let Some(name) = name {
-        config = config.fields(&format!("metadata.name={name}"));
-    }
-    loop {
-        let ended = stop.run_until_cancelled(follow(&mut view, &objects, &config, &what, &mut feed)).await.is_none();
-        let waited = stop.run_until_cancelled(tokio::time::sleep(DENIED));
-        if ended || waited.await.is_none() {
-            break;
-        }
-    }
-    feed.close(Timestamp::now()).await;
+/// Why a round ended before its time.
+enum Trouble {
+    /// What happened since is not kept any more: list again.
+    Gone,
+    /// A right is missing.
+    Denied,
+    Other(String),
 }
 
-/// Follows one watch until a right turns out to be missing.
-async fn follow<O: Observe>(
-    view: &mut View<O>,
-    objects: &Api<O::Object>,
-    config: &watcher::Config,
-    what: &str,
-    feed: &mut Feed,
-) where
-    O::Object: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+/// Follows until `stop`.
+pub(crate) async fn follow<K, O>(place: Place<K>, observer: O, feed: Feed, stop: CancellationToken)
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    O: Observe<Object = K>,
 {
-    let mut events = pin!(watcher(objects.clone(), config.clone()).default_backoff());
-    let mut beat = tokio::time::interval(CALM);
+    let mut follower =
+        Follower { place, observer, feed, version: None, begun: false, good: None, broken: false, unread: false };
+    let mut pause = PAUSES.0;
     loop {
-        let event = tokio::select! {
-            event = events.next() => event,
-            _ = beat.tick() => {
-                let now = Timestamp::now();
-                if let Some(seen) = view.calm(now) && feed.seen().is_none_or(|before| before < seen) {
-                    feed.sees(seen).await;
-                }
-                continue;
-            }
+        let begun = Instant::now();
+        let ended = tokio::select! {
+            ended = follower.round() => ended,
+            () = stop.cancelled() => break,
         };
         let now = Timestamp::now();
-        match event {
-            Some(Ok(event)) => {
-                for change in view.event(event, feed.seen(), now) {
-                    feed.change(change, now).await;
-                }
-                if view.complete {
-                    feed.sees(now).await;
-                }
+        // One that ran for a while was healthy, so its end is the first failure.
+        if begun.elapsed() > PAUSES.1 {
+            pause = PAUSES.0;
+        }
+        let wait = match ended {
+            Ok(()) if begun.elapsed() > PAUSES.0 => continue,
+            // A server that ends every watch at once is not asked without a pause.
+            Ok(()) => PAUSES.0,
+            Err(Trouble::Gone) => {
+                follower.version = None;
+                pause
             }
-            Some(Err(error)) => {
-                view.lost(feed.seen(), now);
-                feed.blind(&failure::of_watch(&error, what), now).await;
-                if failure::is_denied(&error) {
-                    return;
-                }
+            Err(Trouble::Denied) => {
+                follower.version = None;
+                follower.blind("the right to `list` and `watch` them is missing", now).await;
+                DENIED
             }
-            None => return,
+            Err(Trouble::Other(why)) => {
+                follower.blind(&why, now).await;
+                pause
+            }
+        };
+        if wait == pause {
+            pause = (pause * 2).min(PAUSES.1);
+        }
+        // Those who lost the same server do not come back in one moment.
+        let wait = wait.mul_f64(0.75 + 0.25 * f64::from(now.subsec_nanosecond().rem_euclid(1000)) / 1000.0);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => (),
+            () = stop.cancelled() => break,
         }
     }
+    follower.feed.close(Timestamp::now()).await;
 }
 
-/// What is known of the objects of one watch.
-struct View<O> {
+struct Follower<K, O> {
+    place: Place<K>,
     observer: O,
-    /// None where it sees all namespaces.
-    namespace: Option<String>,
-    /// Whether a list was ever complete: what comes before that is the beginning.
+    feed: Feed,
+    /// Where the watch goes on; none: list.
+    version: Option<String>,
+    /// The first list is done.
     begun: bool,
-    /// Whether no list is under way.
-    complete: bool,
-    /// The objects of the list that is under way.
-    listed: BTreeSet<Key>,
-    trouble: Option<Trouble>,
+    /// All that happened until then is known.
+    good: Option<Timestamp>,
+    /// The last round failed.
+    broken: bool,
+    /// An object that could not be read was told.
+    unread: bool,
 }
 
-/// Nothing was seen for a while.
-#[derive(Clone, Copy)]
-struct Trouble {
-    /// Up to when everything was seen.
-    since: Option<Timestamp>,
-    /// The last error.
-    error: Timestamp,
-    /// When something came again.
-    over: Option<Timestamp>,
-}
-
-impl<O: Observe> View<O>
+impl<K, O> Follower<K, O>
 where
-    O::Object: Resource,
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    O: Observe<Object = K>,
 {
-    fn new(observer: O, namespace: Option<String>) -> Self {
-        Self { observer, namespace, begun: false, complete: false, listed: BTreeSet::new(), trouble: None }
+    async fn round(&mut self) -> Result<(), Trouble> {
+        let version = match self.version.take() {
+            Some(version) => version,
+            None => self.list().await?,
+        };
+        self.version = Some(version.clone());
+        self.watch(version).await
     }
 
-    /// Takes in what the watch tells; `seen` is up to when everything was seen before.
-    fn event(&mut self, event: Event<O::Object>, seen: Option<Timestamp>, now: Timestamp) -> Vec<Change> {
-        match event {
-            Event::Init => {
-                self.complete = false;
-                self.listed.clear();
-                Vec::new()
+    /// Lists all objects: the first time to know them, later to find what changed unseen.
+    async fn list(&mut self) -> Result<String, Trouble> {
+        let asked = Timestamp::now();
+        let at = Moment { since: self.good, seen: asked, live: false };
+        let mut there = BTreeSet::new();
+        let mut page = ListParams { limit: Some(PAGE), field_selector: self.selector(), ..ListParams::default() };
+        loop {
+            let answer = timeout(ANSWER, self.place.api.list(&page)).await.map_err(|_| late())?;
+            let listed = answer.map_err(|error| trouble(&error))?;
+            for object in listed.items {
+                let Some(key) = key(&object) else { continue };
+                there.insert(key);
+                let seen = Moment { seen: Timestamp::now().max(asked), ..at };
+                let changes = match self.begun {
+                    true => self.observer.applied(object, seen),
+                    false => self.observer.baseline(object, seen.seen),
+                };
+                tell(&self.feed, changes).await;
             }
-            Event::InitApply(object) => {
-                self.listed.extend(key(&object));
-                if self.begun {
-                    let at = self.difference(seen, now);
-                    self.observer.applied(object, at)
-                } else {
-                    self.observer.baseline(object, now)
+            if there.len() > MOST {
+                return Err(Trouble::Other(format!("there are more than {MOST} of them")));
+            }
+            page.continue_token = listed.metadata.continue_.filter(|token| !token.is_empty());
+            if page.continue_token.is_some() {
+                continue;
+            }
+            let version = listed.metadata.resource_version.filter(|version| !version.is_empty());
+            let version = version.ok_or_else(|| Trouble::Other("the list has no version to watch from".into()))?;
+            for key in self.observer.known().into_iter().filter(|key| !there.contains(key)) {
+                let changes = self.observer.deleted(&key, Moment { seen: Timestamp::now().max(asked), ..at });
+                tell(&self.feed, changes).await;
+            }
+            self.begun = true;
+            self.broken = false;
+            self.good = Some(asked);
+            self.feed.sees(asked).await;
+            return Ok(version);
+        }
+    }
+
+    /// Watches until the server ends the watch.
+    async fn watch(&mut self, version: String) -> Result<(), Trouble> {
+        let params = WatchParams {
+            field_selector: self.selector(),
+            timeout: Some(WATCH),
+            bookmarks: true,
+            ..WatchParams::default()
+        };
+        let api = self.place.api.clone();
+        let opened = timeout(ANSWER, api.watch(&params, &version)).await.map_err(|_| late())?;
+        let stream = opened.map_err(|error| trouble(&error))?;
+        let mut stream = std::pin::pin!(stream);
+        // After a failure, what happened meanwhile comes first.
+        let caught_up = if std::mem::take(&mut self.broken) { Instant::now() + CATCH_UP } else { Instant::now() };
+        self.feed.sees(Timestamp::now()).await;
+        let until = Instant::now() + DEAD;
+        loop {
+            let event = tokio::time::timeout_at(until, stream.try_next()).await;
+            let event = event.map_err(|_| Trouble::Other("the watch is silent".into()))?;
+            let now = Timestamp::now();
+            let live = Instant::now() >= caught_up;
+            let good = self.good.map(|good| if live { good.max(now - LATE) } else { good });
+            let at = Moment { since: good.map(|good| good.min(now)), seen: now, live };
+            match event {
+                Ok(None) => {
+                    self.good = Some(now);
+                    return Ok(());
                 }
+                Ok(Some(WatchEvent::Added(object) | WatchEvent::Modified(object))) => {
+                    self.version = object.meta().resource_version.clone().or(self.version.take());
+                    let changes = self.observer.applied(object, at);
+                    tell(&self.feed, changes).await;
+                }
+                Ok(Some(WatchEvent::Deleted(object))) => {
+                    self.version = object.meta().resource_version.clone().or(self.version.take());
+                    if let Some(key) = key(&object) {
+                        let changes = self.observer.deleted(&key, at);
+                        tell(&self.feed, changes).await;
+                    }
+                }
+                Ok(Some(WatchEvent::Bookmark(mark))) => self.version = Some(mark.metadata.resource_version),
+                Ok(Some(WatchEvent::Error(status))) if status.code == 410 => return Err(Trouble::Gone),
+                Ok(Some(WatchEvent::Error(status))) => return Err(Trouble::Other(said(&status))),
+                // The client takes any map that is no event for an empty status.
+                Err(error) if matches!(error, Error::SerdeError(_)) || is(&error, 0) => {
+                    if !std::mem::replace(&mut self.unread, true) {
+                        warn!(feed = self.feed.source(), "an object of the cluster cannot be read and is passed over");
+                    }
+                }
+                Err(error) => return Err(trouble(&error)),
             }
-            Event::InitDone => {
-                let at = self.difference(seen, now);
-                let listed = std::mem::take(&mut self.listed);
-                let own = |key: &Key| self.namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace);
-                let gone: Vec<Key> =
-                    self.observer.known().into_iter().filter(|key| own(key) && !listed.contains(key)).collect();
-                self.begun = true;
-                self.complete = true;
-                self.trouble = None;
-                gone.iter().flat_map(|key| self.observer.deleted(key, at)).collect()
+            if live {
+                self.good = Some(now);
             }
-            Event::Apply(object) => {
-                let at = self.moment(seen, now);
-                self.observer.applied(object, at)
-            }
-            Event::Delete(object) => {
-                let at = self.moment(seen, now);
-                key(&object).map(|key| self.observer.deleted(&key, at)).unwrap_or_default()
-            }
+            self.feed.sees(now).await;
         }
     }
 
-    /// The watch failed; it is begun again.
-    fn lost(&mut self, seen: Option<Timestamp>, now: Timestamp) {
-        let since = self.trouble.map_or(seen, |trouble| trouble.since);
-        self.trouble = Some(Trouble { since, error: now, over: None });
+    fn selector(&self) -> Option<String> {
+        self.place.name.as_ref().map(|name| format!("metadata.name={name}"))
     }
 
-    /// Up to when everything was seen, where nothing speaks against it: a watch that failed has gone on by now.
-    fn calm(&mut self, now: Timestamp) -> Option<Timestamp> {
-        if !self.complete {
-            return None;
-        }
-        match self.trouble {
-            Some(trouble) if now.duration_since(trouble.error) < AGAIN => None,
-            Some(_) => {
-                self.trouble = None;
-                Some(now)
-            }
-            None => now.checked_sub(LATE).ok(),
-        }
+    async fn blind(&mut self, why: &str, now: Timestamp) {
+        self.broken = true;
+        self.feed.blind(why, now).await;
     }
+}
 
-    /// A difference to an earlier list was there at some moment since then.
-    fn difference(&self, seen: Option<Timestamp>, now: Timestamp) -> Moment {
-        Moment { since: self.trouble.map_or(seen, |trouble| trouble.since), seen: now, live: false }
-    }
-
-    /// Something happened just now, unless nothing was seen before it.
-    fn moment(&mut self, seen: Option<Timestamp>, now: Timestamp) -> Moment {
-        let Some(trouble) = &mut self.trouble else { return Moment { since: seen, seen: now, live: true } };
-        let over = *trouble.over.get_or_insert(now);
-        let since = trouble.since;
-        if now.duration_since(over) > CATCHING_UP {
-            self.trouble = None;
-            return Moment { since: seen, seen: now, live: true };
-        }
-        Moment { since, seen: now, live: false }
+async fn tell(feed: &Feed, changes: Vec<Change>) {
+    for change in changes {
+        feed.change(change, Timestamp::now()).await;
     }
 }
 
 fn key<K: Resource>(object: &K) -> Option<Key> {
-    let metadata = object.meta();
-    Some(Key { namespace: metadata.namespace.clone().unwrap_or_default(), name: metadata.name.clone()? })
+    let meta = object.meta();
+    Some(Key { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone()? })
+}
+
+fn late() -> Trouble {
+    Trouble::Other(format!("no answer within {ANSWER:?}"))
+}
+
+fn trouble(error: &Error) -> Trouble {
+    match error {
+        error if is(error, 410) => Trouble::Gone,
+        error if is(error, 403) => Trouble::Denied,
+        error => Trouble::Other(why(error)),
+    }
 }

@@ -45,6 +45,7 @@ fn targets(targets: &[String], existing: &[&str], spot: &Spot<'_>, mistakes: &mu
         mistakes.push(spot.key("targets").element(index).mistake(format!("there is no target `{target}`{remedy}")));
     }
 }
+
 fn changes(changes: &Settings, existing: &[&str], linked: bool, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
     if let Some(kubernetes) = &changes.kubernetes {
         check::kubernetes::check(kubernetes, linked, &spot.key("kubernetes"), mistakes);
