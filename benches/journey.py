@@ -15,7 +15,7 @@ def configuration(place, api, targets, every):
     """Writes a configuration in which every target is the demo API."""
     for name in ("username", "password", "signing_secret", "api_key"):
         (place / name).write_text(api[name])
-    lines = ["store: authprobe.db", "targets:"]
+    lines = ["store: authprobe.db", "listen: 127.0.0.1:0", "targets:"]
     for index in range(targets):
         lines.append(f"""\
   - name: t{index:05}

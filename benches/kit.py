@@ -146,7 +146,7 @@ def configuration(place, targets, every, timeout="5s", name="authprobe.yaml"):
     """Writes a configuration with an API-key probe for each (name, URL)."""
     place = Path(place)
     (place / "key").write_text(KEY)
-    lines = ["store: authprobe.db", "targets:"]
+    lines = ["store: authprobe.db", "listen: 127.0.0.1:0", "targets:"]
     for target, url in targets:
         lines.append(
             f"  - {{name: {target}, url: \"{url}\", every: {every}s, timeout: {timeout}, probes: "

@@ -167,14 +167,57 @@ fn error(status: StatusCode, why: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use probes::credential::Source;
     use storage::record::ChangeKind;
+    use tokio::sync::{mpsc, watch};
 
     use super::*;
+    use crate::web::state::{Parts, Phase};
+    use crate::web::token::Guard;
 
     const DEPLOY: &str = r#"{"time":"2026-11-01T00:00:00Z","kind":"deploy","object":"Deployment/a/b"}"#;
 
     fn now() -> Timestamp {
         "2026-11-01T00:00:10Z".parse().unwrap()
+    }
+
+    /// What answers, with room for so many records, and what it hands on.
+    fn state(phase: Phase, room: usize) -> (tempfile::TempDir, State, mpsc::Receiver<Record>) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("token"), "a-right-token").unwrap();
+        let guard = Guard::new(Some(Source::File(dir.path().join("token")))).unwrap();
+        let (records, received) = mpsc::channel(room);
+        let state = State::new(Parts { health: Arc::default(), records, guard }, watch::channel(phase).1);
+        (dir, state, received)
+    }
+
+    async fn post(state: &State, body: String) -> StatusCode {
+        let request = Request::post("/").header(header::AUTHORIZATION, "Bearer a-right-token");
+        let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let answer = accept(state, peer, request.body(body.into()).unwrap(), change).await;
+        let busy = answer.status() == StatusCode::SERVICE_UNAVAILABLE;
+        assert_eq!(answer.headers().contains_key(header::RETRY_AFTER), busy);
+        answer.status()
+    }
+
+    #[tokio::test]
+    async fn where_there_is_no_room_for_all_none_is_taken_and_nobody_waits() {
+        let (_dir, state, mut received) = state(Phase::Running, 2);
+        assert_eq!(post(&state, format!("{DEPLOY}\n{DEPLOY}\n{DEPLOY}")).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(received.try_recv().is_err());
+        assert_eq!(post(&state, format!("{DEPLOY}\n{DEPLOY}")).await, StatusCode::ACCEPTED);
+        assert_eq!(post(&state, DEPLOY.into()).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(received.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn who_comes_too_early_or_too_late_comes_again() {
+        for phase in [Phase::Starting, Phase::Stopping] {
+            let (_dir, state, _received) = state(phase, 2);
+            assert_eq!(post(&state, DEPLOY.into()).await, StatusCode::SERVICE_UNAVAILABLE);
+        }
     }
 
     #[test]
