@@ -47,6 +47,11 @@ impl Feed {
         self.source
     }
 
+    /// What this feed looks at, for people.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     /// Records a change. The source and the moment of knowing are filled in.
     pub(crate) async fn change(&self, change: Change, now: Timestamp) {
         let change = Change { source: self.source.into(), known_at: Some(now), ..change };

@@ -11,6 +11,7 @@ mod demo_api;
 mod harness;
 mod help;
 mod interchange;
+mod kubernetes;
 mod real_servers;
 mod servers;
 mod store_command;

@@ -3,19 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use k8s_openapi::api::core::v1::{Container, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{Container, PodTemplateSpec, VolumeMount};
 use storage::record::{Mount, MountHow};
+
+/// Secrets and ConfigMaps, as `Secret/NAMESPACE/NAME`, and how each is taken in.
+type Uses = Vec<(String, MountHow)>;
 
 /// The consumers that are known, shared between those who watch workloads and those who watch Secrets.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Consumers {
     /// Workload -> what it takes in.
-    known: Arc<Mutex<BTreeMap<String, Vec<(String, MountHow)>>>>,
+    known: Arc<Mutex<BTreeMap<String, Uses>>>,
 }
 
 impl Consumers {
     /// What a workload takes in from now on.
-    pub(crate) fn set(&self, workload: &str, uses: Vec<(String, MountHow)>) {
+    pub(crate) fn set(&self, workload: &str, uses: Uses) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(workload.to_owned(), uses);
     }
 
@@ -44,7 +47,7 @@ pub(crate) fn secret_refs(namespace: &str, template: &PodTemplateSpec) -> BTreeS
 }
 
 /// The Secrets and ConfigMaps that a template takes in, and how; each way once.
-pub(crate) fn uses(namespace: &str, template: &PodTemplateSpec) -> Vec<(String, MountHow)> {
+pub(crate) fn uses(namespace: &str, template: &PodTemplateSpec) -> Uses {
     let Some(spec) = &template.spec else { return Vec::new() };
     let containers: Vec<&Container> = spec.containers.iter().chain(spec.init_containers.iter().flatten()).collect();
     let mut found = BTreeSet::new();
@@ -66,10 +69,7 @@ pub(crate) fn uses(namespace: &str, template: &PodTemplateSpec) -> Vec<(String, 
     for volume in spec.volumes.iter().flatten() {
         let mounts = containers.iter().flat_map(|container| container.volume_mounts.iter().flatten());
         let mounts: Vec<_> = mounts.filter(|mount| mount.name == volume.name).collect();
-        let subpath = |mount: &&_| {
-            let mount: &k8s_openapi::api::core::v1::VolumeMount = mount;
-            mount.sub_path.is_some() || mount.sub_path_expr.is_some()
-        };
+        let subpath = |mount: &&VolumeMount| mount.sub_path.is_some() || mount.sub_path_expr.is_some();
         let mut mounted = |kind: &str, name: &str, whole: MountHow| {
             if mounts.iter().any(subpath) {
                 uses(kind, name, MountHow::Subpath);
@@ -90,4 +90,69 @@ pub(crate) fn uses(namespace: &str, template: &PodTemplateSpec) -> Vec<(String, 
         }
     }
     found.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_way_to_take_in_an_object_is_found_and_the_secret_that_pulls_images_is_none() {
+        let template: PodTemplateSpec = serde_json::from_value(json!({"spec": {
+            "imagePullSecrets": [{"name": "registry"}],
+            "initContainers": [{"name": "migrate", "envFrom": [{"secretRef": {"name": "database"}}]}],
+            "containers": [{
+                "name": "app",
+                "env": [
+                    {"name": "A", "valueFrom": {"secretKeyRef": {"name": "jwt", "key": "secret"}}},
+                    {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "b"}}},
+                    {"name": "C", "value": "plain"},
+                ],
+                "volumeMounts": [
+                    {"name": "whole", "mountPath": "/a"},
+                    {"name": "part", "mountPath": "/b", "subPath": "b"},
+                    {"name": "both", "mountPath": "/c"},
+                    {"name": "both", "mountPath": "/d", "subPathExpr": "$(NAME)"},
+                    {"name": "projected", "mountPath": "/e"},
+                ],
+            }],
+            "volumes": [
+                {"name": "whole", "secret": {"secretName": "tls"}},
+                {"name": "part", "configMap": {"name": "part"}},
+                {"name": "both", "secret": {"secretName": "both"}},
+                {"name": "projected", "projected": {"sources": [{"secret": {"name": "token"}}, {"configMap": {"name": "ca"}}]}},
+                {"name": "nowhere", "secret": {"secretName": "unused"}},
+            ],
+        }}))
+        .unwrap();
+        let found = uses("llm", &template);
+        let words: Vec<String> = found.iter().map(|(object, how)| format!("{object} {}", how.as_str())).collect();
+        let expected = [
+            "ConfigMap/llm/ca projected",
+            "ConfigMap/llm/part subpath",
+            "ConfigMap/llm/settings env",
+            "Secret/llm/both volume",
+            "Secret/llm/both subpath",
+            "Secret/llm/database env",
+            "Secret/llm/jwt env",
+            "Secret/llm/tls volume",
+            "Secret/llm/token projected",
+        ];
+        assert_eq!(words, expected);
+        assert_eq!(secret_refs("llm", &template).len(), 5);
+    }
+
+    #[test]
+    fn an_object_is_known_by_its_consumers_until_they_are_gone() {
+        let consumers = Consumers::default();
+        consumers.set("Deployment/llm/web", vec![("Secret/llm/jwt".into(), MountHow::Env)]);
+        consumers.set("Deployment/llm/api", vec![("Secret/llm/jwt".into(), MountHow::Volume)]);
+        let workloads = || consumers.of("Secret/llm/jwt").into_iter().map(|mount| mount.workload).collect::<Vec<_>>();
+        assert_eq!(workloads(), ["Deployment/llm/api", "Deployment/llm/web"]);
+        consumers.remove("Deployment/llm/api");
+        consumers.set("Deployment/llm/web", Vec::new());
+        assert!(workloads().is_empty());
+    }
 }

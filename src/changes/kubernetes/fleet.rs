@@ -7,14 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use storage::record::{Change, ChangeKind, Operation};
 
 use crate::changes::kubernetes::consumers::Consumers;
+use crate::changes::kubernetes::known::{Known, Past, held_back, rollout_id, scale};
 use crate::changes::kubernetes::observe::{Key, Moment};
 use crate::changes::kubernetes::replica_set::Set;
 use crate::changes::kubernetes::rollout::{Rollout, change, earlier, place};
-use crate::changes::kubernetes::template::Template;
 use crate::changes::kubernetes::workload::{Standing, Workload, Written};
-
-/// Templates that a workload had before, to recognise a rollback.
-const PAST: usize = 16;
 
 /// Deleted workloads that are remembered, to recognise one that is made again.
 const GONE: usize = 256;
@@ -48,30 +45,6 @@ pub(super) struct Fleet {
     /// Names and earlier templates of workloads that were deleted, the newest last.
     gone: VecDeque<(String, VecDeque<Past>)>,
     sets: BTreeMap<Key, Set>,
-}
-
-/// What is known of one workload.
-struct Known {
-    latest: Workload,
-    /// The template that its pods have or get: not one that is held back.
-    template: Template,
-    revision: Option<String>,
-    /// Earlier templates, the newest last.
-    past: VecDeque<Past>,
-    /// Digest of a template that is held back, and was told so.
-    held: Option<u128>,
-    rollout: Option<Rollout>,
-    /// When the last rollout ended.
-    ended: Option<Timestamp>,
-    scale: Option<Change>,
-}
-
-/// A template that was left.
-struct Past {
-    digest: u128,
-    revision: Option<String>,
-    /// Id of the rollout that left it.
-    left_by: String,
 }
 
 impl Fleet {
@@ -142,15 +115,6 @@ impl Fleet {
         changes
     }
 
-    /// Names of the workloads of a kind.
-    pub(super) fn of_kind(&self, kind: &str) -> Vec<Key> {
-        let place = |object: &str| {
-            let (namespace, name) = object.strip_prefix(kind)?.strip_prefix('/')?.split_once('/')?;
-            Some(Key { namespace: namespace.to_owned(), name: name.to_owned() })
-        };
-        self.known.keys().filter_map(|object| place(object)).collect()
-    }
-
     /// A ReplicaSet is there, with so many pods ready.
     pub(super) fn apply_set(&mut self, key: Key, set: Set, now: Timestamp) -> Vec<Change> {
         let owner = set.owner.clone();
@@ -165,11 +129,6 @@ impl Fleet {
     /// A ReplicaSet is gone.
     pub(super) fn delete_set(&mut self, key: &Key) {
         self.sets.remove(key);
-    }
-
-    /// The ReplicaSets that are known.
-    pub(super) fn sets(&self) -> Vec<Key> {
-        self.sets.keys().cloned().collect()
     }
 
     /// The workload that a ReplicaSet belongs to.
@@ -187,10 +146,10 @@ impl Fleet {
         let just_ended =
             known.ended.is_some_and(|ended| first < ended.saturating_add(ENDING).unwrap_or(Timestamp::MAX));
         let wanted = known.latest.replicas.and_then(|wanted| usize::try_from(wanted).ok());
-        known.latest.deleting
-            || known.rollout.is_some()
-            || old.unwrap_or(just_ended)
-            || wanted.is_some_and(|wanted| left >= wanted)
+        // A rollout that is stuck moves no pods any more.
+        let stuck = known.rollout.as_ref().is_some_and(Rollout::is_stuck);
+        let rolling = known.rollout.is_some() || old.unwrap_or(just_ended);
+        known.latest.deleting || (rolling && !stuck) || wanted.is_some_and(|wanted| left >= wanted)
     }
 
     /// A workload that was not there before.
@@ -304,10 +263,9 @@ impl Fleet {
     /// The ReplicaSet of a workload's newest template.
     fn set_of(&self, workload: &Workload) -> Option<&Set> {
         // A Deployment names its ReplicaSets after itself.
-        let (namespace, name) = workload.object.strip_prefix("Deployment/")?.split_once('/')?;
-        let first = Key { namespace: namespace.to_owned(), name: name.to_owned() };
-        let named =
-            self.sets.range(&first..).take_while(|(key, _)| key.namespace == namespace && key.name.starts_with(name));
+        let Key { namespace, name } = &workload.key;
+        let own = |key: &Key| key.namespace == *namespace && key.name.starts_with(name);
+        let named = self.sets.range(&workload.key..).take_while(|(key, _)| own(key));
         let mut own = named.map(|(_, set)| set).filter(|set| set.owner == workload.object);
         own.find(|set| set.digest == workload.template.digest)
     }
@@ -320,98 +278,4 @@ impl Fleet {
             _ => workload.share,
         }
     }
-}
-
-impl Known {
-    fn new(workload: Workload) -> Self {
-        Self {
-            template: workload.template.clone(),
-            revision: workload.revision.clone(),
-            past: VecDeque::new(),
-            held: None,
-            rollout: None,
-            ended: None,
-            scale: None,
-            latest: workload,
-        }
-    }
-
-    /// A rollout of the latest template begins.
-    fn start(
-        &mut self,
-        operation: Operation,
-        what: String,
-        secret_refs: Vec<String>,
-        reverts: Option<String>,
-        written: &Written,
-        at: Moment,
-    ) {
-        let workload = &self.latest;
-        let mut change = change(ChangeKind::Rollout, operation, &workload.object, rollout_id(workload));
-        let began = place(&mut change, written, at);
-        change.secret_refs = secret_refs;
-        change.reverts = reverts;
-        let what = workload.remark.iter().fold(what, |what, remark| format!("{what} ({remark})"));
-        if workload.template.digest != self.template.digest {
-            let left = std::mem::replace(&mut self.template, workload.template.clone());
-            self.leaves(left.digest, change.id.clone());
-        }
-        self.rollout = Some(Rollout::begin(change, what, began));
-    }
-
-    /// Remembers a template that is left.
-    fn leaves(&mut self, digest: u128, by: String) {
-        if self.past.len() == PAST {
-            self.past.pop_front();
-        }
-        self.past.push_back(Past { digest, revision: self.revision.take(), left_by: by });
-    }
-
-    /// What is remembered when the workload is gone.
-    fn leave(mut self) -> VecDeque<Past> {
-        let by = format!("deleted-{}", self.latest.uid);
-        self.leaves(self.template.digest, by);
-        self.past
-    }
-
-    /// Ends what is under way.
-    fn finish(&mut self, until: Timestamp, state: Option<&str>) -> Vec<Change> {
-        self.finish_rollout(until, state).into_iter().chain(self.finish_scale(until)).collect()
-    }
-
-    fn finish_rollout(&mut self, until: Timestamp, state: Option<&str>) -> Option<Change> {
-        let mut rollout = self.rollout.take()?;
-        self.ended = Some(until);
-        Some(rollout.end(until, state))
-    }
-
-    fn finish_scale(&mut self, until: Timestamp) -> Option<Change> {
-        let mut scale = self.scale.take()?;
-        scale.until = Some(scale.lo().map_or(until, |from| until.max(from)));
-        Some(scale)
-    }
-}
-
-fn rollout_id(workload: &Workload) -> String {
-    format!("rollout-{}-{}", workload.uid, workload.generation)
-}
-
-fn scale(before: &Workload, workload: &Workload, at: Moment) -> Change {
-    let id = format!("scale-{}-{}", workload.uid, workload.generation);
-    let mut change = change(ChangeKind::Scale, Operation::Updated, &workload.object, id);
-    place(&mut change, &workload.replicas_by, at);
-    let (from, to) = (before.replicas.unwrap_or(0), workload.replicas.unwrap_or(0));
-    change.summary = format!("scaled from {from} to {to} replicas");
-    change
-}
-
-/// A template that has no effect yet is a remark and no cause.
-fn held_back(template: &Template, workload: &Workload, at: Moment) -> Change {
-    let id = format!("held-{}-{}", workload.uid, workload.generation);
-    let mut change = change(ChangeKind::Note, Operation::Updated, &workload.object, id);
-    place(&mut change, &workload.template_by, at);
-    let why = workload.held.as_deref().unwrap_or_default();
-    change.summary = format!("{why}, no effect yet: {}", workload.template.difference(template));
-    change.secret_refs = workload.template.new_secret_refs(template);
-    change
 }

@@ -8,6 +8,7 @@ pub(crate) mod credentials;
 mod fake;
 mod fleet;
 mod hashes;
+mod known;
 mod managed;
 mod observe;
 mod pod;
@@ -208,7 +209,7 @@ impl Watches {
         let what = match (namespace, name) {
             (ALL, None) => format!("all {}", K::plural(&())),
             (ALL, Some(name)) => format!("all {} named {name}", K::plural(&())),
-            (namespace, None) => format!("{} in {namespace}", K::plural(&())),
+            (namespace, None) => format!("{} in namespace {namespace}", K::plural(&())),
             (namespace, Some(name)) => format!("{} {namespace}/{name}", K::plural(&())),
         };
         let feed = Feed::new(SOURCE, what, &self.context);

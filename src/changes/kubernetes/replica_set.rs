@@ -1,5 +1,7 @@
 //! ReplicaSets: how many pods of one template of a Deployment are ready.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use storage::record::Change;
@@ -40,12 +42,14 @@ impl Set {
 /// Watches the ReplicaSets of Deployments.
 pub(crate) struct ReplicaSets {
     fleet: Shared,
+    /// Those that this watch told of: another namespace is another watch.
+    own: BTreeSet<Key>,
 }
 
 impl ReplicaSets {
     /// Nothing is known yet.
     pub(crate) fn new(fleet: Shared) -> Self {
-        Self { fleet }
+        Self { fleet, own: BTreeSet::new() }
     }
 }
 
@@ -54,6 +58,7 @@ impl Observe for ReplicaSets {
 
     fn baseline(&mut self, object: ReplicaSet, now: Timestamp) -> Vec<Change> {
         let Some((key, set)) = read(object) else { return Vec::new() };
+        self.own.insert(key.clone());
         self.fleet.lock().apply_set(key, set, now)
     }
 
@@ -62,12 +67,13 @@ impl Observe for ReplicaSets {
     }
 
     fn deleted(&mut self, key: &Key, _at: Moment) -> Vec<Change> {
+        self.own.remove(key);
         self.fleet.lock().delete_set(key);
         Vec::new()
     }
 
     fn known(&self) -> Vec<Key> {
-        self.fleet.lock().sets()
+        self.own.iter().cloned().collect()
     }
 }
 

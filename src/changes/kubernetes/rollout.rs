@@ -21,6 +21,9 @@ const CLOCKS: SignedDuration = SignedDuration::from_secs(5);
 /// Longest summary, in characters.
 const SUMMARY_LIMIT: usize = 300;
 
+/// What is said of a rollout that the controller gave up waiting for.
+const STUCK: &str = "stuck: ProgressDeadlineExceeded";
+
 /// A rollout under way.
 #[derive(Debug, Clone)]
 pub(super) struct Rollout {
@@ -44,6 +47,11 @@ impl Rollout {
     /// Whether nothing was told of it yet.
     pub(super) fn is_new(&self) -> bool {
         self.told == 0
+    }
+
+    /// Whether the controller gave up waiting for it.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.state.as_deref() == Some(STUCK)
     }
 
     /// The change as it is to be told now.
@@ -83,9 +91,7 @@ impl Rollout {
     pub(super) fn stands(&mut self, workload: &Workload) -> bool {
         let state = match (&workload.held, &workload.standing) {
             (Some(why), _) => Some(why.clone()),
-            (None, Standing::Stuck(at)) if at.is_none_or(|at| at >= self.began) => {
-                Some("stuck: ProgressDeadlineExceeded".to_owned())
-            }
+            (None, Standing::Stuck(at)) if at.is_none_or(|at| at >= self.began) => Some(STUCK.to_owned()),
             _ => None,
         };
         let revision = workload.revision.clone().or(self.change.revision.take());

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use storage::record::Change;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::changes::feed::Feed;
 use crate::changes::kubernetes::client::{is, said, why};
@@ -170,7 +170,9 @@ where
                 let changes = self.observer.deleted(&key, Moment { seen: Timestamp::now().max(asked), ..at });
                 tell(&self.feed, changes).await;
             }
-            self.begun = true;
+            if !std::mem::replace(&mut self.begun, true) {
+                info!(feed = self.feed.source(), "{} `{}` is watched", self.feed.source(), self.feed.what());
+            }
             self.broken = false;
             self.good = Some(asked);
             self.feed.sees(asked).await;

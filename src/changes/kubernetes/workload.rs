@@ -19,6 +19,7 @@ const GENERATION: &str = "deprecated.daemonset.template.generation";
 /// A workload as far as its rollouts need it.
 #[derive(Debug, Clone)]
 pub(super) struct Workload {
+    pub(super) key: Key,
     /// `Deployment/NAMESPACE/NAME` and the like.
     pub(super) object: String,
     pub(super) uid: String,
@@ -185,6 +186,7 @@ fn common(kind: &str, mut metadata: ObjectMeta, template: &PodTemplateSpec) -> O
         generation: metadata.generation.unwrap_or(0),
         template: Template::of(&key.namespace, template),
         uses: uses(&key.namespace, template),
+        key,
         replicas: None,
         held: None,
         remark: None,

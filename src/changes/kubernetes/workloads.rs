@@ -1,5 +1,6 @@
 //! Watches workloads of one kind: their rollouts and their number of replicas.
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
 use jiff::Timestamp;
@@ -7,18 +8,26 @@ use storage::record::Change;
 
 use crate::changes::kubernetes::fleet::Shared;
 use crate::changes::kubernetes::observe::{Key, Moment, Observe};
-use crate::changes::kubernetes::workload::Rolls;
+use crate::changes::kubernetes::workload::{Rolls, Workload};
 
 /// Watches Deployments, StatefulSets or DaemonSets.
 pub(crate) struct Workloads<K> {
     fleet: Shared,
+    /// Those that this watch told of: another namespace is another watch.
+    own: BTreeSet<Key>,
     kind: PhantomData<K>,
 }
 
-impl<K> Workloads<K> {
+impl<K: Rolls> Workloads<K> {
     /// Nothing is known yet.
     pub(crate) fn new(fleet: Shared) -> Self {
-        Self { fleet, kind: PhantomData }
+        Self { fleet, own: BTreeSet::new(), kind: PhantomData }
+    }
+
+    fn read(&mut self, object: K) -> Option<Workload> {
+        let workload = object.read()?;
+        self.own.insert(workload.key.clone());
+        Some(workload)
     }
 }
 
@@ -26,20 +35,23 @@ impl<K: Rolls> Observe for Workloads<K> {
     type Object = K;
 
     fn baseline(&mut self, object: K, now: Timestamp) -> Vec<Change> {
-        object.read().map(|workload| self.fleet.lock().begin(workload, now)).unwrap_or_default()
+        let Some(workload) = self.read(object) else { return Vec::new() };
+        self.fleet.lock().begin(workload, now)
     }
 
     fn applied(&mut self, object: K, at: Moment) -> Vec<Change> {
-        object.read().map(|workload| self.fleet.lock().apply(workload, at)).unwrap_or_default()
+        let Some(workload) = self.read(object) else { return Vec::new() };
+        self.fleet.lock().apply(workload, at)
     }
 
     fn deleted(&mut self, key: &Key, at: Moment) -> Vec<Change> {
+        self.own.remove(key);
         let object = format!("{}/{}/{}", K::KIND, key.namespace, key.name);
         self.fleet.lock().delete(&object, at)
     }
 
     fn known(&self) -> Vec<Key> {
-        self.fleet.lock().of_kind(K::KIND)
+        self.own.iter().cloned().collect()
     }
 }
 
