@@ -233,13 +233,14 @@ impl<O> Observe for Contents<O> {
     }
 }
 
-/// When it happened: within the second that the cluster gives, if our own clock allows it.
+/// When it happened: within the second that the cluster gives, as far as our own clock allows it.
 fn interval(wrote: Option<Timestamp>, at: Moment) -> (Option<Timestamp>, Option<Timestamp>) {
-    let near = |time: &Timestamp| at.since.is_none_or(|since| since - CLOCKS <= *time) && *time <= at.seen + CLOCKS;
-    match wrote.filter(near) {
-        Some(time) => (Some(time), Some(time + SECOND)),
-        None => (at.since.map(|since| since.min(at.seen)), Some(at.seen)),
-    }
+    let (since, seen) = (at.since.map(|since| since.min(at.seen)), at.seen);
+    let near = |time: &Timestamp| since.is_none_or(|since| since - CLOCKS <= *time) && *time <= seen + CLOCKS;
+    let Some(time) = wrote.filter(near) else { return (since, Some(seen)) };
+    let (lo, hi) = (since.map_or(time, |since| since.max(time)), (time + SECOND).min(seen));
+    // The clocks differ: what the cluster says is the better guess.
+    if lo <= hi { (Some(lo), Some(hi)) } else { (Some(time), Some(time + SECOND)) }
 }
 
 fn summary(operation: Operation, data_changed: Known, keys: &[String]) -> String {
@@ -255,5 +256,33 @@ fn summary(operation: Operation, data_changed: Known, keys: &[String]) -> String
         (Operation::Updated, Known::Yes) => format!("content changed{of}"),
         (Operation::Updated, Known::No) => "written, content unchanged".into(),
         (Operation::Updated, Known::Unknown) => format!("written, perhaps its content{of}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Milliseconds of the beginning and the end, from what the cluster says and what was seen.
+    fn interval_of(wrote: Option<i64>, since: Option<i64>, seen: i64) -> (Option<i64>, Option<i64>) {
+        let at = |millisecond| Timestamp::from_millisecond(millisecond).unwrap();
+        let moment = Moment { since: since.map(at), seen: at(seen), live: true };
+        let (lo, hi) = interval(wrote.map(at), moment);
+        (lo.map(Timestamp::as_millisecond), hi.map(Timestamp::as_millisecond))
+    }
+
+    #[test]
+    fn the_second_of_the_cluster_is_narrowed_by_our_own_clock() {
+        assert_eq!(interval_of(Some(20_000), Some(10_000), 30_000), (Some(20_000), Some(21_000)));
+        assert_eq!(interval_of(Some(20_000), Some(20_300), 20_400), (Some(20_300), Some(20_400)));
+    }
+
+    #[test]
+    fn clocks_that_differ_a_little_are_borne_and_those_that_differ_more_are_not_believed() {
+        assert_eq!(interval_of(Some(34_000), Some(20_000), 30_000), (Some(34_000), Some(35_000)));
+        assert_eq!(interval_of(Some(90_000), Some(20_000), 30_000), (Some(20_000), Some(30_000)));
+        assert_eq!(interval_of(Some(1_000), Some(20_000), 30_000), (Some(20_000), Some(30_000)));
+        assert_eq!(interval_of(None, Some(40_000), 30_000), (Some(30_000), Some(30_000)));
+        assert_eq!(interval_of(None, None, 30_000), (None, Some(30_000)));
     }
 }

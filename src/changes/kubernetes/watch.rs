@@ -83,6 +83,7 @@ where
             Ok(()) => PAUSES.0,
             Err(Trouble::Gone) => {
                 follower.version = None;
+                follower.blind("the API server does not keep what happened meanwhile", now).await;
                 pause
             }
             Err(Trouble::Denied) => {

@@ -1,6 +1,6 @@
 //! Secrets of a real cluster: their changes are recorded, their values serve as credentials and go nowhere else.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
@@ -62,10 +62,10 @@ async fn changes_are_told(mode: &str) -> Result<()> {
     let jwt = format!("Secret/{}/jwt", namespace.name);
     namespace.patch::<Secret>("jwt", "rotator", json!({"stringData": {"hs256": OTHER}})).await?;
     let records = store.until("the rotation", |records| !of(records, &jwt, Operation::Updated).is_empty()).await?;
-    let [rotated] = of(&records, &jwt, Operation::Updated)[..] else { panic!("one: {:?}", records.changes) };
+    let [rotated] = of(&records, &jwt, Operation::Updated)[..] else { bail!("one: {:?}", records.changes) };
     assert_eq!((rotated.data_changed, rotated.keys.join(",").as_str()), (Some(Known::Yes), "hs256"), "{rotated:?}");
     assert_eq!(rotated.source, "kubernetes");
-    let [mount] = &rotated.mounts[..] else { panic!("one workload: {rotated:?}") };
+    let [mount] = &rotated.mounts[..] else { bail!("one workload: {rotated:?}") };
     assert_eq!((mount.workload.as_str(), mount.how.as_str()), (&*format!("Deployment/{}/api", namespace.name), "env"));
     let width = rotated.hi().context("an end")?.duration_since(rotated.lo().context("a beginning")?);
     assert!(width.as_secs() <= 10, "{rotated:?}");
