@@ -131,6 +131,7 @@ pub(crate) async fn run(
     }
     daemon.finish_runs().await;
     sources.finish().await;
+    web.finish().await;
     if let Some(relay) = relay {
         relay.abort();
     }
@@ -140,7 +141,6 @@ pub(crate) async fn run(
     let lateness = Arc::clone(&daemon.lateness);
     drop(daemon);
     let written = recorder.finish().await?;
-    web.finish().await;
     drop(checkpointer);
     let lateness = lateness.lock().unwrap_or_else(PoisonError::into_inner).clone();
     info!("stopped: {lateness}; {} records kept, {} lost", written.kept, written.lost);
