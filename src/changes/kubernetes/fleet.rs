@@ -137,19 +137,23 @@ impl Fleet {
     }
 
     /// Whether a pod of a workload goes for a reason that is told elsewhere: a rollout, fewer replicas, a deletion.
-    /// `set` is its ReplicaSet, `first` when it was first seen to end, `left` how many pods the workload has without it.
+    /// `set` is its ReplicaSet, `first` when it was first seen to end, `left` how many pods there are without it: of its
+    /// ReplicaSet, or of the workload where it has none.
     pub(super) fn explains(&self, workload: &str, set: Option<&Key>, first: Timestamp, left: usize) -> bool {
         let Some(known) = self.known.get(workload) else {
             return self.gone.iter().any(|(object, _)| object == workload);
         };
-        let old = set.and_then(|set| self.sets.get(set)).map(|set| set.digest != known.template.digest);
+        let set = set.and_then(|set| self.sets.get(set));
         let just_ended =
             known.ended.is_some_and(|ended| first < ended.saturating_add(ENDING).unwrap_or(Timestamp::MAX));
-        let wanted = known.latest.replicas.and_then(|wanted| usize::try_from(wanted).ok());
+        let old = set.map_or(just_ended, |set| set.digest != known.template.digest);
         // A rollout that is stuck moves no pods any more.
         let stuck = known.rollout.as_ref().is_some_and(Rollout::is_stuck);
-        let rolling = known.rollout.is_some() || old.unwrap_or(just_ended);
-        known.latest.deleting || (rolling && !stuck) || wanted.is_some_and(|wanted| left >= wanted)
+        let rolling = !stuck && (known.rollout.is_some() || old);
+        let whole = known.latest.replicas.filter(|_| !stuck || set.is_none());
+        let wanted = set.map(|set| set.wanted).into_iter().chain(whole).min();
+        let surplus = wanted.and_then(|wanted| usize::try_from(wanted).ok()).is_some_and(|wanted| left >= wanted);
+        known.latest.deleting || rolling || surplus
     }
 
     /// A workload that was not there before.

@@ -43,7 +43,7 @@ struct Known {
 #[derive(Clone, Copy)]
 struct Ending {
     at: Moment,
-    /// How many pods its workload had without it.
+    /// How many pods its ReplicaSet had without it, or its workload where it has none.
     left: usize,
     /// Whether a rollout or the like explains it.
     explained: bool,
@@ -96,7 +96,8 @@ impl Pods {
 
     fn ending(&self, key: &Key, pod: &Known, at: Moment) -> Ending {
         let stays = |(other, known): &(&Key, &Known)| {
-            *other != key && known.workload == pod.workload && known.ending.is_none() && !known.over
+            let same = known.workload == pod.workload && known.set == pod.set;
+            *other != key && same && known.ending.is_none() && !known.over
         };
         let left = self.known.iter().filter(stays).count();
         Ending { at, left, explained: self.explained(pod, at, left) }
@@ -215,7 +216,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::changes::kubernetes::story::{Story, lines};
+    use crate::changes::kubernetes::story::{Line, Story, lines};
 
     fn told(fixture: &str, step: &str) -> Vec<Change> {
         let mut told = Story::new().play(lines(fixture), step);
@@ -367,5 +368,32 @@ mod tests {
         assert_eq!(next.len(), 2);
         assert_eq!(next[0].summary, "restarted 1980 more times within the hour");
         assert_eq!(next[0].until.unwrap().duration_since(next[0].time.unwrap()), SignedDuration::from_secs(1979));
+    }
+
+    #[test]
+    fn a_pod_deleted_while_a_rollout_is_stuck_is_a_restart() {
+        let mut story = Story::new();
+        story.play(lines("deployment"), "stuck");
+        let mut last = None;
+        let mut now = String::new();
+        for line in lines("deployment") {
+            match line {
+                Line::Step(step) if now == "stuck" => {
+                    assert_eq!(step, "recovered");
+                    break;
+                }
+                Line::Step(step) => now = step,
+                Line::Event { seen, object, gone: false }
+                    if object["kind"] == "Pod" && object["status"]["phase"] == "Running" =>
+                {
+                    last = Some((seen, object));
+                }
+                Line::Event { .. } => (),
+            }
+        }
+        let (seen, object) = last.unwrap();
+        let told = story.event(object, true, Moment { since: None, seen, live: true });
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].summary, "deleted outside a rollout");
     }
 }

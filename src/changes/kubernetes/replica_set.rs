@@ -21,6 +21,8 @@ pub(super) struct Set {
     pub(super) owner: String,
     /// Of its template without what the Deployment adds.
     pub(super) digest: u128,
+    /// How many pods of it are wanted: fewer and fewer while another template is rolled out.
+    pub(super) wanted: i32,
     pub(super) ready: i32,
     pub(super) created: Option<Timestamp>,
     revision: Option<String>,
@@ -83,9 +85,11 @@ fn read(object: ReplicaSet) -> Option<(Key, Set)> {
     let owners = object.metadata.owner_references.unwrap_or_default();
     let owner = owners.into_iter().find(|owner| owner.controller == Some(true) && owner.kind == "Deployment")?;
     let mut annotations = object.metadata.annotations.unwrap_or_default();
+    let spec = object.spec?;
     let set = Set {
         owner: format!("Deployment/{}/{}", key.namespace, owner.name),
-        digest: Template::of(&key.namespace, &object.spec?.template.unwrap_or_default()).digest,
+        digest: Template::of(&key.namespace, &spec.template.unwrap_or_default()).digest,
+        wanted: spec.replicas.unwrap_or(1),
         ready: object.status.and_then(|status| status.ready_replicas).unwrap_or(0),
         created: object.metadata.creation_timestamp.map(|time| time.0),
         revision: annotations.remove(REVISION),

@@ -419,4 +419,37 @@ mod tests {
         assert_eq!(deployments.applied(Deployment::default(), at), []);
         assert!(deployments.known().is_empty());
     }
+
+    #[test]
+    fn a_rollout_that_is_paused_half_way_says_so_until_it_goes_on() {
+        let mut deployments = Workloads::<Deployment>::new(Shared::new(Consumers::default()));
+        deployments.baseline(deployment(|_| ()), second(0));
+        let half = |paused: bool| {
+            move |object: &mut Value| {
+                object["metadata"]["generation"] = json!(2);
+                object["spec"]["paused"] = json!(paused);
+                object["spec"]["template"]["spec"]["containers"][0]["image"] = json!("registry.local/web:v9");
+                object["status"] = json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 1,
+                    "readyReplicas": 3, "availableReplicas": 3});
+            }
+        };
+        let summary = |told: Vec<Change>| told.into_iter().map(|change| change.summary).collect::<Vec<_>>();
+        let going = deployments.applied(deployment(half(false)), live(10));
+        assert_eq!(summary(going), ["image registry.local/web:v9"]);
+        let paused = deployments.applied(deployment(half(true)), live(20));
+        assert_eq!(summary(paused), ["image registry.local/web:v9; paused"]);
+        let going = deployments.applied(deployment(half(false)), live(30));
+        assert_eq!(summary(going), ["image registry.local/web:v9"]);
+    }
+
+    #[test]
+    fn a_watch_of_one_namespace_does_not_know_the_workloads_of_another() {
+        let fleet = Shared::new(Consumers::default());
+        let (mut one, mut two) = (Workloads::<Deployment>::new(fleet.clone()), Workloads::<Deployment>::new(fleet));
+        one.baseline(deployment(|_| ()), second(0));
+        let elsewhere = |object: &mut Value| object["metadata"]["namespace"] = json!("elsewhere");
+        two.baseline(deployment(elsewhere), second(0));
+        assert_eq!(one.known(), [Key { namespace: "llm".into(), name: "web".into() }]);
+        assert_eq!(two.known(), [Key { namespace: "elsewhere".into(), name: "web".into() }]);
+    }
 }

@@ -1,6 +1,7 @@
 //! A namespace of its own in a real cluster, whose pods become ready when a test says so.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use k8s_openapi::NamespaceResourceScope;
@@ -13,10 +14,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::harness::wait::{Seen, until};
+use crate::harness::wait::{Seen, until_within};
 
 /// Names the cluster.
 const KUBECONFIG: &str = "AUTHPROBE_TEST_KUBECONFIG";
+
+/// A cluster that has other work takes its time over a rollout.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A namespace of a cluster. A test that fails leaves it behind.
 pub(crate) struct Cluster {
@@ -90,7 +94,7 @@ impl Cluster {
     /// Lets pods become ready one by one until the Deployment has rolled out, and calls after each.
     pub(crate) async fn roll_out(&self, name: &str, mut each: impl AsyncFnMut(usize) -> Result<()>) -> Result<()> {
         let mut count = 0;
-        until(&format!("the rollout of {name}"), async || {
+        until_within(PATIENCE, &format!("the rollout of {name}"), async || {
             let deployment = self.all::<Deployment>().get(name).await?;
             if has_rolled_out(&deployment) {
                 return Ok(Seen::Done(()));
