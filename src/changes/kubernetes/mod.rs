@@ -74,7 +74,7 @@ pub(crate) struct Settings {
     pub(crate) context: Option<String>,
     /// Namespaces that are watched; those of the targets by default, `["*"]` for all.
     pub(crate) namespaces: Option<Vec<String>>,
-    /// Names of the Secrets that are watched; all by default.
+    /// Names of the Secrets that are watched; all by default, none if empty.
     pub(crate) secrets: Option<Vec<String>>,
     /// Names of the ConfigMaps that are watched; all by default, none if empty.
     pub(crate) configmaps: Option<Vec<String>>,
@@ -104,7 +104,7 @@ pub(crate) enum Mode {
     Metadata,
     /// A keyed hash of its data.
     KeyedHash,
-    /// Nothing.
+    /// Nothing of the cluster is watched.
     Off,
 }
 
@@ -122,6 +122,9 @@ impl Settings {
 
 /// Starts to watch: a task for each kind of object in each namespace.
 pub(super) fn start(settings: Settings, context: &Context, tasks: &TaskTracker) {
+    if settings.mode == Mode::Off {
+        return;
+    }
     let (context, more) = (context.clone(), tasks.clone());
     tasks.spawn(async move {
         let mut feed = Feed::new(SOURCE, "cluster", &context);
@@ -163,7 +166,7 @@ impl Watches {
             }
             for name in each(secrets.as_deref()) {
                 match mode {
-                    Mode::Off => (),
+                    Mode::Off => unreachable!("nothing is watched then"),
                     Mode::Metadata => {
                         let contents = Contents::new(Kind::Secret, consumers.clone(), metadata::<Secret>);
                         self.watch::<PartialObjectMeta<Secret>, _>(&namespace, name, contents);

@@ -7,7 +7,7 @@ use crate::config::spot::Spot;
 
 /// Checks `kubernetes`; `linked` says whether a target names its namespace.
 pub(super) fn check(settings: &Settings, linked: bool, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
-    if settings.namespaces.is_none() && !linked {
+    if settings.mode != Mode::Off && settings.namespaces.is_none() && !linked {
         let remedy = "say which `namespaces` are watched, or give a target its `kubernetes: {namespace: ..}`";
         mistakes.push(spot.mistake(remedy));
     }
