@@ -5,7 +5,6 @@ mod canary;
 mod certificates;
 mod changes;
 mod changes_command;
-mod cluster;
 mod daemon;
 mod demo_api;
 mod harness;

@@ -70,7 +70,25 @@ impl Cluster {
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
     {
-        self.all::<K>().patch(name, &PatchParams::default(), &Patch::Strategic(change)).await?;
+        self.alter_as::<K>("authprobe-test", name, change).await
+    }
+
+    /// The same in the name of a manager.
+    pub(crate) async fn alter_as<K>(&self, manager: &str, name: &str, change: Value) -> Result<()>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        let params = PatchParams { field_manager: Some(manager.into()), ..PatchParams::default() };
+        self.all::<K>().patch(name, &params, &Patch::Strategic(change)).await?;
+        Ok(())
+    }
+
+    /// Deletes an object.
+    pub(crate) async fn delete<K>(&self, name: &str) -> Result<()>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        self.all::<K>().delete(name, &DeleteParams::default()).await?;
         Ok(())
     }
 

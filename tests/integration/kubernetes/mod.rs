@@ -2,5 +2,6 @@
 //! over. Any cluster will do (kind, k3d): each test makes a namespace of its own and pods need not run.
 
 mod cluster;
+mod secrets;
 mod story;
 mod workloads;

@@ -15,10 +15,16 @@ async fn a_port_that_is_taken_is_told_at_the_start_with_what_to_do() -> Result<(
     let demo = Demo::start().await?;
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?.to_string();
-    let config = std::fs::read_to_string(demo.path("authprobe.yaml"))?;
-    std::fs::write(demo.path("authprobe.yaml"), config.replace("127.0.0.1:0", &address))?;
-    let told = Program::new(demo.dir(), &["run"]).end().await?.told(3);
+    let told = Program::new(demo.dir(), &["run", "--listen", &address]).end().await?.told(3);
     assert!(told.contains(&format!("another program listens on {address}")) && told.contains("`listen`"), "{told}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_that_others_reach_takes_a_token() -> Result<()> {
+    let demo = Demo::start().await?;
+    let told = Program::new(demo.dir(), &["run", "--listen", "0.0.0.0:0"]).end().await?.told(2);
+    assert!(told.contains("a token is needed: give `api_token:"), "{told}");
     Ok(())
 }
 
