@@ -31,7 +31,8 @@ pub(crate) fn everything(text: &str, known: &[&str]) -> String {
     without_tokens(&secrets(text, known))
 }
 
-/// As [`everything`], for a line of a log, which may hold credentials of other people and their names.
+/// A line of a log without secrets: those that are known, tokens, and, since it may hold what belongs to other people,
+/// their credentials and addresses.
 #[must_use]
 pub fn line(text: &str, known: &[&str]) -> String {
     line::clean(&everything(text, known))
