@@ -24,8 +24,18 @@ pub(super) async fn keys(
     own: &[String],
     seed: i64,
 ) -> Result<Keys, String> {
-    let ApiKeys { table: of, id, id_is_secret: _, user_id, name, created_at, revoked_at, expires_at, key_hash } =
-        columns;
+    let ApiKeys {
+        table: of,
+        id,
+        id_is_secret: _,
+        user_id,
+        name,
+        created_at,
+        last_used_at,
+        revoked_at,
+        expires_at,
+        key_hash,
+    } = columns;
     let from = table(schema, of);
     let selected = [
         text(id),
@@ -35,19 +45,22 @@ pub(super) async fn keys(
         moment(revoked_at),
         moment(expires_at),
         digest(key_hash, seed),
+        moment(last_used_at),
     ];
     let question = format!("SELECT {} FROM {from}", selected.join(", "));
     let told = |error: Error| {
-        failure::of_table(&error, &from, "api_keys", &[id, user_id, name, created_at, revoked_at, expires_at, key_hash])
+        let columns: [&str; 8] = [id, user_id, name, created_at, last_used_at, revoked_at, expires_at, key_hash];
+        failure::of_table(&error, &from, "api_keys", &columns)
     };
-    let mut keys = Keys { all: true, ..Keys::default() };
+    let tells_use = !last_used_at.is_empty();
+    let mut keys = Keys { all: true, tells_use, ..Keys::default() };
     let mut take = |row: &Row| {
         keys.rows.extend(key(row, own)?);
         Ok(())
     };
     if !each(client, &question, None, &mut take).await.map_err(told)? {
         // What came first is no better than the rest.
-        keys = Keys::default();
+        keys = Keys { tells_use, ..Keys::default() };
         let question = format!("{question} WHERE {}", is_own(id, name));
         let take = |row: &Row| {
             keys.rows.extend(key(row, own)?);
@@ -133,6 +146,7 @@ fn key(row: &Row, own: &[String]) -> Result<Option<(Box<str>, Key)>, Error> {
         created: tell::moment(row.try_get(3)?),
         revoked: tell::moment(row.try_get(4)?),
         expires: tell::moment(row.try_get(5)?),
+        used: tell::moment(row.try_get(7)?),
         own: match own {
             [] => Known::Unknown,
             own if own.iter().any(|own| **own == *id || Some(own.as_str()) == name) => Known::Yes,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Unit};
 use storage::record::{Change, ChangeKind, Known, Operation};
 
 use crate::changes::postgres::tell::{SINGLY, Span, Teller, Telling, at};
@@ -17,6 +17,8 @@ pub(super) struct Keys {
     pub(super) rows: BTreeMap<Box<str>, Key>,
     /// Whether these are all; else they are the prober's own.
     pub(super) all: bool,
+    /// Whether the table says when a key was last used.
+    pub(super) tells_use: bool,
 }
 
 /// What is kept of a key. Moments are microseconds since 1970.
@@ -27,6 +29,8 @@ pub(super) struct Key {
     pub(super) created: Option<i64>,
     pub(super) revoked: Option<i64>,
     pub(super) expires: Option<i64>,
+    /// When it was last used: told beside what happens to it, and no change itself.
+    pub(super) used: Option<i64>,
     /// Whether it is the prober's.
     pub(super) own: Known,
 }
@@ -47,7 +51,8 @@ pub(super) fn compare(old: Option<&Keys>, new: &Keys, secret: bool, span: Span, 
         telling.add(key.own, |teller, span| {
             let object = format!("ApiKey/{}/{}", teller.schema, teller.shown(id, secret));
             let whose = if key.own == Known::Yes { "the prober's own API key" } else { "API key" };
-            teller.change(object, operation, key.own, span, moment.and_then(at), format!("{whose} {summary}"))
+            let used = if new.tells_use && operation != Operation::Created { last_used(key) } else { String::new() };
+            teller.change(object, operation, key.own, span, moment.and_then(at), format!("{whose} {summary}{used}"))
         });
     };
     let recent = |moment: Option<i64>| moment.and_then(at).is_some_and(|moment| span.holds(moment));
@@ -77,6 +82,12 @@ pub(super) fn compare(old: Option<&Keys>, new: &Keys, secret: bool, span: Span, 
         tell(id, key, Operation::Deleted, None, "deleted");
     }
     telling.finish(&format!("ApiKey/{}", teller.schema))
+}
+
+/// When a key was last used, to the second: who still uses a revoked key is hit by that.
+fn last_used(key: &Key) -> String {
+    let moment = key.used.and_then(at).and_then(|used| used.round(Unit::Second).ok());
+    moment.map_or_else(|| ", never used".into(), |used| format!(", last used {used}"))
 }
 
 impl Ends {
@@ -145,11 +156,11 @@ mod tests {
     use crate::changes::postgres::tell::fixtures::{short, span, teller};
 
     fn key(own: Known) -> Key {
-        Key { content: 1, created: Some(1_000_000), revoked: None, expires: None, own }
+        Key { content: 1, created: Some(1_000_000), revoked: None, expires: None, used: None, own }
     }
 
     fn keys(all: bool, rows: &[(&str, Key)]) -> Keys {
-        Keys { rows: rows.iter().map(|(id, key)| ((*id).into(), key.clone())).collect(), all }
+        Keys { rows: rows.iter().map(|(id, key)| ((*id).into(), key.clone())).collect(), all, tells_use: true }
     }
 
     fn revoked(second: i64) -> Key {
@@ -176,6 +187,21 @@ mod tests {
         }
         let same = keys(true, &[("7", plain)]);
         assert_eq!(compare(Some(&same), &same, false, span(100, 200), &teller()), []);
+    }
+
+    #[test]
+    fn that_a_key_is_used_is_no_change_and_stands_beside_one() {
+        let used = Key { used: Some(90_000_000), ..key(Known::Yes) };
+        let look = |key: &Key| keys(true, &[("7", key.clone())]);
+        let told = |was: &Key, is: &Key| compare(Some(&look(was)), &look(is), false, span(100, 200), &teller());
+        assert_eq!(told(&key(Known::Yes), &used), []);
+        let revoked = Key { revoked: Some(150_000_000), ..used.clone() };
+        assert_eq!(
+            told(&used, &revoked)[0].summary,
+            "the prober's own API key revoked, last used 1970-01-01T00:01:30Z"
+        );
+        let unused = Key { used: None, ..revoked };
+        assert_eq!(told(&key(Known::Yes), &unused)[0].summary, "the prober's own API key revoked, never used");
     }
 
     #[test]

@@ -100,6 +100,8 @@ pub(crate) struct ApiKeys {
     pub(crate) name: String,
     /// Column with the moment at which it was made.
     pub(crate) created_at: String,
+    /// When it was last used.
+    pub(crate) last_used_at: String,
     /// Column with the moment at which it was revoked; empty in a row: it is not.
     pub(crate) revoked_at: String,
     /// Column with the moment at which it ends.
@@ -154,7 +156,7 @@ impl Settings {
     }
 
     /// Names of tables and columns, each with the key that sets it, and whether it may be left empty.
-    pub(crate) fn identifiers(&self) -> [(&'static str, &'static str, &str, bool); 18] {
+    pub(crate) fn identifiers(&self) -> [(&'static str, &'static str, &str, bool); 19] {
         let Self { schema, api_keys, users, roles, user_roles, .. } = self;
         [
             ("schema", "", schema, false),
@@ -163,6 +165,7 @@ impl Settings {
             ("api_keys", "user_id", &api_keys.user_id, true),
             ("api_keys", "name", &api_keys.name, true),
             ("api_keys", "created_at", &api_keys.created_at, true),
+            ("api_keys", "last_used_at", &api_keys.last_used_at, true),
             ("api_keys", "revoked_at", &api_keys.revoked_at, true),
             ("api_keys", "expires_at", &api_keys.expires_at, true),
             ("api_keys", "key_hash", &api_keys.key_hash, true),
@@ -188,6 +191,7 @@ impl Default for ApiKeys {
             user_id: "user_id".into(),
             name: "name".into(),
             created_at: "created_at".into(),
+            last_used_at: "last_used_at".into(),
             revoked_at: "revoked_at".into(),
             expires_at: String::new(),
             key_hash: String::new(),

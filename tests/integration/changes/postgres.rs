@@ -73,7 +73,7 @@ async fn what_happens_to_keys_and_roles_is_told_with_its_moment_and_whom_it_touc
     server
         .sql(
             "BEGIN;
-             UPDATE api_keys SET revoked_at = now() WHERE id = 1;
+             UPDATE api_keys SET revoked_at = now(), last_used_at = '2026-01-02 03:04:05+00' WHERE id = 1;
              UPDATE api_keys SET key_hash = 'another' WHERE id = 2;
              INSERT INTO api_keys VALUES (3, 2, 'third', 'h', '2020-01-01', NULL, NULL, '2099-01-01');
              INSERT INTO api_keys VALUES (4, 1, 'fourth', 'h', now(), NULL, NULL, now() + interval '20 days');
@@ -100,7 +100,7 @@ async fn what_happens_to_keys_and_roles_is_told_with_its_moment_and_whom_it_touc
     let (made, altered, gone) = (Some(Operation::Created), Some(Operation::Updated), Some(Operation::Deleted));
     let revoked = told("ApiKey/public/1", ChangeKind::ApiKey, altered, yes)?;
     ensure!(revoked.time.is_some_and(|time| before <= time && time <= after), "its moment: {revoked:#?}");
-    assert_eq!(revoked.summary, "the prober's own API key revoked");
+    assert_eq!(revoked.summary, "the prober's own API key revoked, last used 2026-01-02T03:04:05Z");
     ensure!(told("ApiKey/public/2", ChangeKind::ApiKey, altered, no)?.time.is_none());
     ensure!(told("ApiKey/public/3", ChangeKind::ApiKey, made, no)?.time.is_none(), "a moment long ago is none");
     ensure!(told("ApiKey/public/4", ChangeKind::ApiKey, made, no)?.time.is_some());
@@ -167,7 +167,7 @@ async fn what_cannot_be_read_is_told_once_and_how_to_put_it_right() -> Result<()
         (&url, "watch: [api_keys], api_keys: {expires_at: ends}", "(SQLSTATE 42703); it is `ends`: set the columns"),
         (
             &url,
-            "watch: [roles], user_roles: {table: api_keys, role_id: last_used_at}",
+            "watch: [roles], user_roles: {table: api_keys, role_id: scopes}",
             "(SQLSTATE 42501); grant SELECT",
         ),
         (&url, "watch: [api_keys], api_keys: {created_at: user_id}", "a column that should be a moment is none"),

@@ -23,7 +23,7 @@ const SCHEMA: &str = "
     CREATE TABLE roles (id int PRIMARY KEY, name text UNIQUE);
     CREATE TABLE user_roles (user_id int, role_id int, PRIMARY KEY (user_id, role_id));
     CREATE TABLE api_keys (id int PRIMARY KEY, user_id int, name text, key_hash text, created_at timestamptz DEFAULT now(),
-        last_used_at timestamptz, revoked_at timestamptz, expires_at timestamptz);";
+        last_used_at timestamptz, revoked_at timestamptz, expires_at timestamptz, scopes text);";
 
 /// The password of the prober's user in the database.
 pub(crate) const PROBER_PASSWORD: &str = "Pk3ProberDatabaseW0rd";
@@ -49,7 +49,7 @@ impl Postgres {
         server.sql(SCHEMA).await?;
         let rights = format!(
             "CREATE ROLE authprobe LOGIN PASSWORD '{PROBER_PASSWORD}';
-             GRANT SELECT (id, user_id, name, key_hash, created_at, revoked_at, expires_at) ON api_keys TO authprobe;
+             GRANT SELECT (id, user_id, name, key_hash, created_at, last_used_at, revoked_at, expires_at) ON api_keys TO authprobe;
              GRANT SELECT (id, email) ON users TO authprobe;
              GRANT SELECT (id, name) ON roles TO authprobe;
              GRANT SELECT (user_id, role_id) ON user_roles TO authprobe;"
