@@ -22,7 +22,7 @@ pub(crate) struct Feed {
     records: mpsc::Sender<Record>,
     /// Up to when everything that happened was seen or told as a gap; none before the first look of a new store.
     seen: Option<Timestamp>,
-    /// Why nothing was seen since then.
+    /// Why nothing was seen since then, as it stands in the gap.
     blind: Option<String>,
     /// Whether the log says so.
     warned: bool,
@@ -72,15 +72,24 @@ impl Feed {
 
     /// Nothing is seen, for a reason that is fit for people and holds no secret. Logged once, until it is seen again.
     pub(crate) async fn blind(&mut self, why: &str, now: Timestamp) {
+        self.begin(why, format!("{}: {why}", self.what), now).await;
+    }
+
+    /// The same for a reason that every feed of the source has. Their gaps have the same words, so reports join them.
+    pub(crate) async fn blind_with_others(&mut self, why: &str, now: Timestamp) {
+        self.begin(why, why.to_owned(), now).await;
+    }
+
+    async fn begin(&mut self, why: &str, told: String, now: Timestamp) {
         if !std::mem::replace(&mut self.warned, true) {
             warn!(feed = self.source, "{} `{}` cannot be seen: {why}", self.source, self.what);
         }
         let seen = *self.seen.get_or_insert(now);
-        self.blind = Some(why.to_owned());
         if now.duration_since(seen) >= PIECE {
-            self.gap(why, now).await;
+            self.gap(&told, now).await;
             self.seen = Some(now);
         }
+        self.blind = Some(told);
     }
 
     /// The source ends: what it was blind to until now is told.
@@ -92,7 +101,7 @@ impl Feed {
 
     async fn gap(&self, why: &str, until: Timestamp) {
         let Some(from) = self.seen.filter(|seen| until.duration_since(*seen) > WORTH_TELLING) else { return };
-        let gap = Gap { feed: self.source.into(), from, until, why: format!("{}: {why}", self.what) };
+        let gap = Gap { feed: self.source.into(), from, until, why: why.to_owned() };
         let _ = self.records.send(Record::Gap(gap)).await;
     }
 }
@@ -151,6 +160,6 @@ mod tests {
     async fn what_happened_while_authprobe_did_not_run_is_a_gap() {
         let (mut feed, received) = feed(Some(at(0)));
         feed.sees(at(100)).await;
-        assert_eq!(gaps(received), [(0, 100, "http://idp: authprobe was not running".into())]);
+        assert_eq!(gaps(received), [(0, 100, "authprobe was not running".into())]);
     }
 }

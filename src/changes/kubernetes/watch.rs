@@ -54,6 +54,8 @@ enum Trouble {
     Gone,
     /// A right is missing.
     Denied,
+    /// The API server is not there, or not well.
+    Server(String),
     Other(String),
 }
 
@@ -90,6 +92,11 @@ where
                 follower.version = None;
                 follower.blind("the right to `list` and `watch` them is missing", now).await;
                 DENIED
+            }
+            Err(Trouble::Server(why)) => {
+                follower.broken = true;
+                follower.feed.blind_with_others(&why, now).await;
+                pause
             }
             Err(Trouble::Other(why)) => {
                 follower.blind(&why, now).await;
@@ -223,7 +230,7 @@ where
                 }
                 Ok(Some(WatchEvent::Bookmark(mark))) => self.version = Some(mark.metadata.resource_version),
                 Ok(Some(WatchEvent::Error(status))) if status.code == 410 => return Err(Trouble::Gone),
-                Ok(Some(WatchEvent::Error(status))) => return Err(Trouble::Other(said(&status))),
+                Ok(Some(WatchEvent::Error(status))) => return Err(Trouble::Server(said(&status))),
                 // The client takes any map that is no event for an empty status.
                 Err(error) if matches!(error, Error::SerdeError(_)) || is(&error, 0) => {
                     if !std::mem::replace(&mut self.unread, true) {
@@ -261,13 +268,14 @@ fn key<K: Resource>(object: &K) -> Option<Key> {
 }
 
 fn late() -> Trouble {
-    Trouble::Other(format!("no answer within {ANSWER:?}"))
+    Trouble::Server(format!("no answer within {ANSWER:?}"))
 }
 
 fn trouble(error: &Error) -> Trouble {
     match error {
         error if is(error, 410) => Trouble::Gone,
         error if is(error, 403) => Trouble::Denied,
-        error => Trouble::Other(why(error)),
+        Error::SerdeError(_) => Trouble::Other(why(error)),
+        error => Trouble::Server(why(error)),
     }
 }

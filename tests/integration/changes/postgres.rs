@@ -165,11 +165,7 @@ async fn what_cannot_be_read_is_told_once_and_how_to_put_it_right() -> Result<()
         (wrong.as_str(), "watch: [api_keys]", "the database refuses this user or password (SQLSTATE 28P01)"),
         (&url, "watch: [api_keys], api_keys: {table: keys}", "(SQLSTATE 42P01); set `changes.postgres.api_keys.table`"),
         (&url, "watch: [api_keys], api_keys: {expires_at: ends}", "(SQLSTATE 42703); it is `ends`: set the columns"),
-        (
-            &url,
-            "watch: [roles], user_roles: {table: api_keys, role_id: scopes}",
-            "(SQLSTATE 42501); grant SELECT",
-        ),
+        (&url, "watch: [roles], user_roles: {table: api_keys, role_id: scopes}", "(SQLSTATE 42501); grant SELECT"),
         (&url, "watch: [api_keys], api_keys: {created_at: user_id}", "a column that should be a moment is none"),
         (&server.url(), "watch: [api_keys]", "TLS: invalid peer certificate"),
         ("postgres://u:Wr0ngDatabasePassw0rd@127.0.0.1:x/d", "watch: [api_keys]", "this is no URL of a database"),
