@@ -31,7 +31,7 @@ pub(super) fn facts(change: &Change) -> String {
     if !change.summary.is_empty() {
         tell(change.summary.clone());
     }
-    if let Some(operation) = change.operation {
+    if let Some(operation) = change.operation.filter(|operation| !change.summary.contains(operation.as_str())) {
         tell(operation.to_string());
     }
     if let Some(known) = change.data_changed {
