@@ -31,6 +31,7 @@ use storage::locator::Locator;
 use storage::sqlite::retention::Retention;
 
 use crate::changes;
+use crate::changes::kubernetes::ALL;
 use crate::config::decode::{Decoded, Lost, decode};
 use crate::config::document::{Node, Value};
 use crate::config::file::File;
@@ -222,12 +223,18 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
     Some(Config { store: store?, retention, agent, targets, judging, changes, web })
 }
 
-/// Fills in the namespaces that are watched by default, those of the targets, and where relative paths begin.
+/// Fills in the namespaces that are watched by default, those of the targets, where workloads are that write logs, and
+/// where relative paths begin.
 fn watched(mut changes: changes::Settings, links: &BTreeMap<String, Link>, base: &Path) -> changes::Settings {
     changes.begin_at(base);
+    let of_targets: BTreeSet<String> = links.values().map(|link| link.namespace.clone()).collect();
     if let Some(cluster) = &mut changes.kubernetes {
-        let of_targets: BTreeSet<String> = links.values().map(|link| link.namespace.clone()).collect();
-        cluster.namespaces.get_or_insert_with(|| of_targets.into_iter().collect());
+        cluster.namespaces.get_or_insert_with(|| of_targets.iter().cloned().collect());
+    }
+    if let Some(logs) = &mut changes.logs {
+        let watched = changes.kubernetes.iter().flat_map(|cluster| cluster.namespaces.iter().flatten());
+        let watched = watched.filter(|namespace| *namespace != ALL).cloned();
+        logs.namespaces = watched.chain(of_targets).collect::<BTreeSet<_>>().into_iter().collect();
     }
     changes
 }

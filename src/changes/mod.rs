@@ -39,7 +39,7 @@ pub(crate) struct Settings {
     pub(crate) jwks: Vec<jwks::Settings>,
     /// API keys and roles in a database.
     pub(crate) postgres: Option<postgres::Settings>,
-    /// Logs of workloads.
+    /// Log files and logs of workloads.
     pub(crate) logs: Option<logs::Settings>,
 }
 
@@ -88,6 +88,7 @@ impl Sources {
     ) -> Self {
         let Settings { kubernetes, jwks, postgres, logs } = settings;
         let tasks = TaskTracker::new();
+        let access = kubernetes.as_ref().map(kubernetes::Settings::access).unwrap_or_default();
         if let Some(kubernetes) = kubernetes {
             kubernetes::start(kubernetes, context, &tasks);
         }
@@ -95,7 +96,7 @@ impl Sources {
             postgres::start(postgres, context, &tasks);
         }
         if let Some(logs) = &logs {
-            logs::start(logs, context, &tasks);
+            logs::start(logs, &access, context, &tasks);
         }
         for key_set in jwks {
             tasks.spawn(jwks::watch(key_set, targets, Arc::clone(sightings), context));

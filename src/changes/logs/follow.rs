@@ -3,25 +3,22 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::changes::feed::Feed;
 use crate::changes::logs::count::Counter;
-use crate::changes::logs::tail::{MOST, Tail};
+use crate::changes::logs::flood::Flood;
+use crate::changes::logs::tail::Tail;
 
 /// Pause between two reads.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A log of which lines were passed over counts as seen again after this long without.
-const CALM: SignedDuration = SignedDuration::from_secs(10);
-
 /// Follows until `stop`.
 pub(super) async fn follow(mut tail: Tail, mut counter: Counter, mut feed: Feed, stop: CancellationToken) {
     let mut since = Timestamp::now();
-    // When lines were last passed over, and how many bytes since all was well.
-    let mut flood: Option<(Timestamp, u64)> = None;
+    let mut flood = Flood::default();
     loop {
         // Files may be slow, and matching takes time: neither is for the threads that probe.
         let read = spawn_blocking(move || {
@@ -49,20 +46,9 @@ pub(super) async fn follow(mut tail: Tail, mut counter: Counter, mut feed: Feed,
                 for change in counter.pass(since, now) {
                     feed.change(change, now).await;
                 }
-                if passed > 0 {
-                    let before = flood.map_or(0, |(_, bytes)| bytes);
-                    flood = Some((now, before + passed));
-                }
-                flood = flood.filter(|(last, _)| now.duration_since(*last) < CALM);
-                match flood {
+                match flood.passed(passed, now) {
                     None => feed.sees(now).await,
-                    Some((_, bytes)) => {
-                        let why = format!(
-                            "it grows by more than {} MiB a second: {bytes} bytes were passed over",
-                            MOST >> 20
-                        );
-                        feed.blind(&why, now).await;
-                    }
+                    Some(why) => feed.blind(&why, now).await,
                 }
             }
         }

@@ -2,24 +2,37 @@
 
 mod burst;
 mod count;
+#[cfg(test)]
+mod fake;
+mod flood;
 mod follow;
 mod lines;
+mod look;
+pub(crate) mod named;
+mod pot;
+mod stream;
 mod tail;
+mod workload;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
 
 use crate::changes::Context;
 use crate::changes::feed::Feed;
+use crate::changes::kubernetes::client::Access;
 use crate::changes::logs::count::Counter;
 use crate::changes::logs::follow::follow;
+use crate::changes::logs::look::Looker;
+use crate::changes::logs::named::Named;
 use crate::changes::logs::tail::Tail;
+use crate::changes::logs::workload::{BEATS, Follower, MOST_STREAMS};
 
 /// The `source` of these changes.
 const SOURCE: &str = "logs";
@@ -38,9 +51,12 @@ pub(crate) struct Settings {
     /// Files that are followed from their end, as they grow and are rotated.
     #[serde(default)]
     pub(crate) files: Vec<PathBuf>,
-    /// `KIND/NAME` of what writes them.
+    /// `KIND/NAME` or `KIND/NAMESPACE/NAME` of workloads of a cluster: the logs of their pods are followed.
     #[serde(default)]
     pub(crate) workloads: Vec<String>,
+    /// Where workloads are looked for whose namespace is not said: that of each target, and those that are watched.
+    #[serde(skip)]
+    pub(crate) namespaces: Vec<String>,
     /// What is looked for in a line.
     #[serde(default = "patterns")]
     pub(crate) patterns: Vec<Pattern>,
@@ -84,20 +100,30 @@ pub(crate) fn compile<'a>(patterns: impl Iterator<Item = &'a str>) -> Result<Reg
     RegexSetBuilder::new(patterns).unicode(false).size_limit(LARGEST_PATTERNS).build()
 }
 
-/// Starts to follow every file.
-pub(super) fn start(settings: &Settings, context: &Context, tasks: &TaskTracker) {
-    if !settings.workloads.is_empty() {
-        warn!(feed = SOURCE, "logs of workloads are not read by this version: name files");
-    }
+/// Starts to follow every file, and the pods of every workload of the cluster that `access` leads to.
+pub(super) fn start(settings: &Settings, access: &Access, context: &Context, tasks: &TaskTracker) {
     let Ok(set) = compile(settings.patterns.iter().map(|pattern| pattern.regex.as_str())) else {
         unreachable!("the configuration was checked")
     };
-    for path in &settings.files {
+    let counter = |log: String| {
         let names = settings.patterns.iter().map(|pattern| pattern.name.clone());
-        let log = format!("Log/{}", path.display().to_string().trim_start_matches('/'));
-        let counter = Counter::new(log, names, set.clone(), settings, context);
+        Counter::new(log, names, set.clone(), settings, context)
+    };
+    for path in &settings.files {
+        let counter = counter(format!("Log/{}", path.display().to_string().trim_start_matches('/')));
         let feed = Feed::new(SOURCE, path.display().to_string(), context);
         tasks.spawn(follow(Tail::new(path.clone()), counter, feed, context.stop.clone()));
+    }
+    let room = Arc::new(Semaphore::new(MOST_STREAMS));
+    for workload in &settings.workloads {
+        let Ok(named) = workload.parse::<Named>() else { unreachable!("the configuration was checked") };
+        let places = named.places(&settings.namespaces);
+        let places = places.into_iter().map(|namespace| (named.log(&namespace), namespace));
+        let places = places.map(|(log, namespace)| (namespace, counter(log)));
+        let feed = Feed::new(SOURCE, workload.clone(), context);
+        let follower = Follower::new(places, Arc::clone(&room), feed, BEATS);
+        let looker = Looker::new(access.clone(), None, named);
+        tasks.spawn(follower.follow(looker, context.stop.clone()));
     }
 }
 

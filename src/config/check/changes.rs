@@ -3,6 +3,7 @@
 use reports::link::Link;
 
 use crate::changes::Settings;
+use crate::changes::kubernetes::ALL;
 use crate::config::check;
 use crate::config::fault::nearest;
 use crate::config::file::File;
@@ -61,8 +62,9 @@ fn changes(changes: &Settings, existing: &[&str], linked: bool, spot: &Spot<'_>,
     }
     if let Some(logs) = &changes.logs {
         let spot = spot.key("logs");
-        check::logs::check(logs, &spot, mistakes);
+        let watched = changes.kubernetes.iter().flat_map(|cluster| cluster.namespaces.iter().flatten());
+        let placed = linked || watched.into_iter().any(|namespace| namespace != ALL);
+        check::logs::check(logs, placed, &spot, mistakes);
         targets(&logs.targets, existing, &spot, mistakes);
-        workloads(&logs.workloads, &spot.key("workloads"), mistakes);
     }
 }

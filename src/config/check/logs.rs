@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::changes::logs::named::Named;
 use crate::changes::logs::{Settings, compile};
 use crate::config::check;
 use crate::config::mistake::Mistake;
+use crate::config::secrets::is_name;
 use crate::config::spot::Spot;
 
 /// Lengths that a window may have.
@@ -14,21 +16,30 @@ const WINDOWS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Dur
 /// Most lines that are quoted for a pattern and window.
 const MOST_SAMPLES: u8 = 5;
 
-/// Most files and most patterns.
+/// Most files, most workloads and most patterns.
 const MOST: usize = 64;
 
-/// Says what is wrong with the settings, whose place is `spot`.
-pub(super) fn check(settings: &Settings, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
+/// Says what is wrong with the settings, whose place is `spot`; `placed` says whether there are namespaces in which a
+/// workload is looked for.
+pub(super) fn check(settings: &Settings, placed: bool, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
     if settings.files.is_empty() && settings.workloads.is_empty() {
         mistakes.push(spot.mistake("name the logs: `files` or `workloads`"));
     }
-    for (key, count) in [("files", settings.files.len()), ("patterns", settings.patterns.len())] {
+    let counts = [
+        ("files", settings.files.len()),
+        ("workloads", settings.workloads.len()),
+        ("patterns", settings.patterns.len()),
+    ];
+    for (key, count) in counts {
         if count > MOST {
             mistakes.push(spot.key(key).mistake(format!("{count} are too many: at most {MOST}")));
         }
     }
     for (index, _) in settings.files.iter().enumerate().filter(|(_, file)| file.as_os_str().is_empty()) {
         mistakes.push(spot.key("files").element(index).mistake("give the path of a file"));
+    }
+    for (workload, spot) in settings.workloads.iter().zip(spot.key("workloads").elements()) {
+        mistakes.extend(misnamed(workload, placed).map(|message| spot.mistake(message)));
     }
     let mut names = HashSet::new();
     for (pattern, spot) in settings.patterns.iter().zip(spot.key("patterns").elements()) {
@@ -52,5 +63,19 @@ pub(super) fn check(settings: &Settings, spot: &Spot<'_>, mistakes: &mut Vec<Mis
     }
     if settings.samples > MOST_SAMPLES {
         mistakes.push(spot.key("samples").mistake(format!("at most {MOST_SAMPLES} lines are quoted")));
+    }
+}
+
+/// What is wrong with the name of a workload.
+fn misnamed(workload: &str, placed: bool) -> Option<&'static str> {
+    match workload.parse() {
+        Err(message) => Some(message),
+        Ok(Named { namespace, name, .. }) if !is_name(&name) || !namespace.as_deref().is_none_or(is_name) => {
+            Some("a name in a cluster has small letters, digits, `-` and `.` only")
+        }
+        Ok(Named { namespace: None, .. }) if !placed => {
+            Some("say where it is: `KIND/NAMESPACE/NAME`, or give a target its `kubernetes: {namespace: ..}`")
+        }
+        Ok(_) => None,
     }
 }
