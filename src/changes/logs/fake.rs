@@ -258,7 +258,7 @@ async fn every_line_of_every_pod_is_counted_once_though_a_stream_is_torn_and_a_p
     let (changes, gaps, asked) = play(script).await;
     assert_eq!(lines(&changes), 3 + 1 + 2, "{changes:?}");
     let why: Vec<&str> = gaps.iter().map(|gap| gap.why.as_str()).collect();
-    assert_eq!(why, ["Deployment/api: authprobe was not running"], "nothing was missed");
+    assert_eq!(why, ["authprobe was not running"], "nothing was missed");
     let of = |pod: &str| -> Vec<&String> { asked.iter().filter(|asked| asked.starts_with(pod)).collect() };
     let a = of("a?");
     assert!(a[0].contains("tailLines=1") && a[0].contains("container=main"), "{a:?}");
