@@ -24,6 +24,13 @@ pub(crate) trait Look: Send {
     ) -> impl Future<Output = Result<Vec<Change>, String>> + Send;
 }
 
+/// Pauses that grow from a second to the longest, each a little off, so that those who lost the same server do not come
+/// back in one moment.
+pub(crate) fn growing(longest: Duration) -> ExponentialBuilder {
+    let second = ExponentialBuilder::default().with_min_delay(PAUSES.0);
+    second.with_max_delay(longest).with_jitter().without_max_times()
+}
+
 /// Looks every so often until `stop`; a look that takes longer than `limit` is given up.
 pub(crate) async fn poll(
     mut place: impl Look,
@@ -32,11 +39,7 @@ pub(crate) async fn poll(
     limit: Duration,
     stop: CancellationToken,
 ) {
-    let growing = ExponentialBuilder::default()
-        .with_min_delay(PAUSES.0)
-        .with_max_delay(PAUSES.1.max(every))
-        .with_jitter()
-        .without_max_times();
+    let growing = growing(PAUSES.1.max(every));
     let mut pauses = growing.build();
     let mut since = None;
     loop {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use backon::BackoffBuilder;
 use futures_util::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
@@ -17,6 +18,7 @@ use tracing::{info, warn};
 use crate::changes::feed::Feed;
 use crate::changes::kubernetes::client::{is, said, why};
 use crate::changes::kubernetes::observe::{Key, Moment, Observe};
+use crate::changes::poll::growing;
 
 /// The server ends a watch after this long, in seconds, and it is taken up where it ended.
 const WATCH: u32 = 120;
@@ -37,8 +39,9 @@ const CATCH_UP: Duration = Duration::from_secs(2);
 /// What a living watch tells happened no longer ago than this.
 const LATE: SignedDuration = SignedDuration::from_secs(10);
 
-/// Pauses: the shortest and the longest between attempts that fail, and where a right is missing.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// Pauses: after a watch that the server ends at once, the longest after attempts that fail, and where a right is missing.
+const SHORT: Duration = Duration::from_secs(1);
+const LONG: Duration = Duration::from_secs(60);
 const DENIED: Duration = Duration::from_secs(5 * 60);
 
 /// What is followed.
@@ -67,7 +70,8 @@ where
 {
     let mut follower =
         Follower { place, observer, feed, version: None, begun: false, good: None, broken: false, unread: false };
-    let mut pause = PAUSES.0;
+    let growing = growing(LONG);
+    let mut pauses = growing.build();
     loop {
         let begun = Instant::now();
         let ended = tokio::select! {
@@ -76,17 +80,18 @@ where
         };
         let now = Timestamp::now();
         // One that ran for a while was healthy, so its end is the first failure.
-        if begun.elapsed() > PAUSES.1 {
-            pause = PAUSES.0;
+        if begun.elapsed() > LONG {
+            pauses = growing.build();
         }
+        let mut longer = || pauses.next().unwrap_or(LONG);
         let wait = match ended {
-            Ok(()) if begun.elapsed() > PAUSES.0 => continue,
+            Ok(()) if begun.elapsed() > SHORT => continue,
             // A server that ends every watch at once is not asked without a pause.
-            Ok(()) => PAUSES.0,
+            Ok(()) => SHORT,
             Err(Trouble::Gone) => {
                 follower.version = None;
                 follower.blind("the API server does not keep what happened meanwhile", now).await;
-                pause
+                longer()
             }
             Err(Trouble::Denied) => {
                 follower.version = None;
@@ -96,18 +101,13 @@ where
             Err(Trouble::Server(why)) => {
                 follower.broken = true;
                 follower.feed.blind_with_others(&why, now).await;
-                pause
+                longer()
             }
             Err(Trouble::Other(why)) => {
                 follower.blind(&why, now).await;
-                pause
+                longer()
             }
         };
-        if wait == pause {
-            pause = (pause * 2).min(PAUSES.1);
-        }
-        // Those who lost the same server do not come back in one moment.
-        let wait = wait.mul_f64(0.75 + 0.25 * f64::from(now.subsec_nanosecond().rem_euclid(1000)) / 1000.0);
         tokio::select! {
             () = tokio::time::sleep(wait) => (),
             () = stop.cancelled() => break,
