@@ -33,7 +33,7 @@ place of them, exec and auth-provider plugins, passwords, proxies, insecure-skip
 Two namespaces are made, one after the other, and deleted at the end of each run. Requests are counted by the API server's
 own metrics, which know no user agent: LIST and WATCH of the kinds that authprobe watches, within one namespace. This script
 asks for none of them while it counts; what others ask for is seen at the daemon that watches nothing. Watches of ConfigMaps
-are left out: a controller manager of Kubernetes 1.20 begins three of its own every ten seconds. authprobe's is like its others.
+are left out: a control plane of Kubernetes 1.20 itself begins some every few seconds. authprobe has one, as of each other kind.
 """
 
 
