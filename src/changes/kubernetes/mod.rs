@@ -138,6 +138,8 @@ pub(super) fn start(settings: Settings, context: &Context, tasks: &TaskTracker) 
                 () = context.stop.cancelled() => return feed.close(Timestamp::now()).await,
             }
         };
+        // From here on each kind tells on its own what it sees.
+        feed.sees(Timestamp::now()).await;
         Watches { client, context, tasks: more }.start(settings);
     });
 }
