@@ -31,6 +31,20 @@ pub(super) fn form(source: &Source) -> Result<(), String> {
     }
 }
 
+/// The same for what is no credential of a probe: that is read from this machine alone.
+///
+/// # Errors
+/// The mistake and its remedy.
+pub(super) fn local(source: &Source) -> Result<(), String> {
+    form(source)?;
+    match source {
+        Source::Env(_) | Source::File(_) => Ok(()),
+        Source::Kubernetes(_) => Err("Secrets of a cluster are read for probes alone: mount this one and use \
+                                      {file: PATH}, or {env: NAME}"
+            .into()),
+    }
+}
+
 /// Whether a text has the form `NAMESPACE/NAME`.
 pub(super) fn is_object(text: &str) -> bool {
     text.split_once('/').is_some_and(|(namespace, name)| is_name(namespace) && is_name(name))

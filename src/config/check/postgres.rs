@@ -15,7 +15,7 @@ const LONGEST: usize = 63;
 
 /// Says what is wrong with the settings, whose place is `spot`.
 pub(super) fn check(settings: &Settings, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
-    mistakes.extend(secrets::form(&settings.url).err().map(|message| spot.key("url").mistake(message)));
+    mistakes.extend(secrets::local(&settings.url).err().map(|message| spot.key("url").mistake(message)));
     if settings.every.is_some_and(|every| every < SHORTEST) {
         mistakes.push(spot.key("every").mistake("the shortest interval is 1s"));
     }

@@ -27,7 +27,7 @@ pub(in crate::config) fn check(
         if let Source::File(path) = source {
             *path = base.join(&*path);
         }
-        match secrets::form(source) {
+        match secrets::local(source) {
             Err(message) => findings.mistakes.push(token.mistake(message)),
             Ok(()) => {
                 let attempt = secrets::attempt(source, Use::Secret);
