@@ -71,7 +71,10 @@ fn expression(text: &str) -> Regex {
     }
 }
 
+/// Whether a word is one of a sentence, with no more around it than quotes and a full stop. Signs alone may be a password.
 fn is_ordinary(word: &str) -> bool {
-    let word = word.trim_matches(|c: char| c.is_ascii_punctuation()).to_ascii_lowercase();
-    word.is_empty() || ORDINARY.split(' ').any(|ordinary| ordinary == word)
+    const AROUND: usize = 4;
+    let bare = word.trim_matches(|c: char| c.is_ascii_punctuation());
+    let plain = bare.is_empty() || ORDINARY.split(' ').any(|ordinary| ordinary.eq_ignore_ascii_case(bare));
+    plain && word.len() - bare.len() <= AROUND
 }

@@ -252,6 +252,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_password_of_signs_alone_is_taken_out() {
+        assert_eq!(line("x password=#/!!_#-* y", &[]), line("x password=Zq7NoSign y", &[]));
+        assert_eq!(line("token: !!!error!!! y", &[]), line("token: Zq7NoSign y", &[]));
+    }
+
     proptest! {
         #[test]
         fn no_line_shows_a_password_that_stands_behind_its_key(
