@@ -4,6 +4,7 @@ use storage::window::Window;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::input::Input;
+use crate::series::{Piece, Quiet};
 use crate::settings::Settings;
 
 /// A name made of a letter and twelve digits of the digest of some words.
@@ -29,13 +30,23 @@ pub fn inputs(input: &Input, settings: &Settings, window: Window) -> String {
             series.target, series.probe, series.agent, series.first, series.every_ms
         ));
         let mut state = xxhash_rust::xxh3::Xxh3::new();
-        for sample in &series.samples {
-            let reason = sample.reason.map_or(u8::MAX, |reason| reason.code());
-            state.update(&sample.time.as_millisecond().to_le_bytes());
-            state.update(&[sample.outcome.code(), reason]);
-            state.update(&sample.took_us.to_le_bytes());
-            state.update(&sample.every_ms.unwrap_or(-1).to_le_bytes());
-            state.update(sample.detail.as_deref().unwrap_or_default().as_bytes());
+        for piece in &series.pieces {
+            match piece {
+                Piece::Single(sample) => {
+                    let reason = sample.reason.map_or(u8::MAX, |reason| reason.code());
+                    state.update(&sample.time.as_millisecond().to_le_bytes());
+                    state.update(&[sample.outcome.code(), reason]);
+                    state.update(&sample.took_us.to_le_bytes());
+                    state.update(&sample.every_ms.unwrap_or(-1).to_le_bytes());
+                    state.update(sample.detail.as_deref().unwrap_or_default().as_bytes());
+                }
+                Piece::Quiet(Quiet { first, last, count, every_ms }) => {
+                    state.update(&first.as_millisecond().to_le_bytes());
+                    state.update(&last.as_millisecond().to_le_bytes());
+                    state.update(&count.to_le_bytes());
+                    state.update(&every_ms.to_le_bytes());
+                }
+            }
         }
         lines.push(format!("results {:032x}", state.digest128()));
     }

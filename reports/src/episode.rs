@@ -7,8 +7,9 @@ use serde::Serialize;
 use storage::record::{ProbeKind, Reason};
 
 use crate::detect::{Detector, OPEN, SUSPECT};
-use crate::input::{Sample, Series, after, shift};
+use crate::input::{after, shift};
 use crate::interval::Interval;
+use crate::series::{Piece, Sample, Series};
 
 /// A failing stretch of one series.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -74,7 +75,11 @@ const NINETY: f64 = 1.281_55;
 /// `every_ms` is the interval for a series that does not carry one.
 #[must_use]
 pub fn episodes(series: &Series, every_ms: Option<i64>) -> Vec<Episode> {
-    let executed: Vec<&Sample> = series.executed().collect();
+    let singles = series.pieces.iter().filter_map(|piece| match piece {
+        Piece::Single(sample) => Some(sample),
+        Piece::Quiet(_) => None,
+    });
+    let executed: Vec<&Sample> = singles.filter(|sample| sample.executed()).collect();
     let every_ms = series.every_ms.or(every_ms).unwrap_or(0);
     let mut spans: Vec<Span> = Vec::new();
     let mut watch = Watch::default();

@@ -12,12 +12,12 @@ use crate::cause::model::Model;
 use crate::cause::{self, Case, Cause, Finding, Mitigation, Verdict};
 use crate::digest;
 use crate::episode::{DOWN, Episode, episodes};
-use crate::input::{Input, Sample, Series, after};
+use crate::input::{Input, after};
 use crate::interval::Interval;
 use crate::period::seconds_between;
+use crate::series::{Executed, Series};
 use crate::settings::Settings;
 use crate::slow::slow;
-use crate::tally::within;
 
 /// Episodes that belong together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -326,10 +326,8 @@ fn case<'a>(episodes: &'a [Episode], start: Interval, end: Option<Interval>, inp
 
 /// Executed, and hardly ever failed.
 fn is_healthy(series: &Series, span: Window) -> bool {
-    let (executed, failed) = within(series, span)
-        .filter(|sample| sample.executed())
-        .fold((0_u64, 0_u64), |(executed, failed), sample| (executed + 1, failed + u64::from(sample.failed())));
-    executed > 0 && failed * 20 <= executed
+    let Executed { all, failed } = series.executed(span);
+    all > 0 && failed * 20 <= all
 }
 
 /// A slow probe is not down, however often it is slow.
@@ -347,7 +345,7 @@ fn severity(episodes: &[Episode], input: &Input) -> Severity {
     let login = down.iter().any(|episode| episode.kind == ProbeKind::Login && must_let_in(episode));
     let whole = down.iter().any(|episode| {
         let span = Window { from: episode.start.hi, until: after(episode.until(), 1) };
-        let mut executed = input.of_target(&episode.target).filter(|series| within(series, span).any(Sample::executed));
+        let mut executed = input.of_target(&episode.target).filter(|series| series.executed(span).all > 0);
         executed.all(|series| down.iter().any(|down| series_of(down).is_some_and(|down| std::ptr::eq(down, series))))
     });
     match (login || whole, down.is_empty()) {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use storage::error::Error;
-use storage::record::{Change, Expect, Gap, Outcome, ProbeKind, ProbeResult, Reason, Record, Variant, to_milliseconds};
+use storage::record::{Change, Gap, Outcome, ProbeResult, Record, to_milliseconds};
 use storage::sqlite::reader::{Reader, SeriesKey};
 use storage::sqlite::writer::derived_id;
 use storage::window::Window;
 
 use crate::gaps;
+use crate::series::{Piece, Sample, Series};
 
 /// What was recorded around a window.
 #[derive(Debug, Clone, Default)]
@@ -28,79 +29,12 @@ pub struct Input {
     pub newest: Option<Timestamp>,
 }
 
-/// The results of one probe at one agent.
-#[derive(Debug, Clone)]
-pub struct Series {
-    /// Name of the target.
-    pub target: String,
-    /// Name of the probe.
-    pub probe: String,
-    /// Name of the agent.
-    pub agent: String,
-    /// What kind of check it is.
-    pub kind: ProbeKind,
-    /// Whether the server should let the request in.
-    pub expect: Expect,
-    /// Which credential is used.
-    pub variant: Variant,
-    /// Start of the first result ever stored.
-    pub first: Timestamp,
-    /// Interval of the newest result that carries one, in milliseconds.
-    pub every_ms: Option<i64>,
-    /// The results that were loaded, by time.
-    pub samples: Vec<Sample>,
-}
-
-/// What judging needs of one result.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
-    /// Start of the execution.
-    pub time: Timestamp,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Why, unless it succeeded.
-    pub reason: Option<Reason>,
-    /// Duration in microseconds.
-    pub took_us: u64,
-    /// Schedule in force, in milliseconds; above zero.
-    pub every_ms: Option<i64>,
-    /// What was seen, unless it succeeded.
-    pub detail: Option<Arc<str>>,
-}
-
 /// How far around a window incidents and their causes are looked for.
 const AROUND: SignedDuration = SignedDuration::from_hours(24);
 /// How long a changed secret may lie dormant and still be a cause.
 const DORMANT: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// Longest interval that is taken for a schedule: a year.
 const LONGEST_EVERY_S: f64 = 366.0 * 86_400.0;
-
-impl Series {
-    /// `target/probe`.
-    #[must_use]
-    pub fn path(&self) -> String {
-        format!("{}/{}", self.target, self.probe)
-    }
-
-    /// Executions only: neither skipped nor the prober's own fault.
-    pub fn executed(&self) -> impl DoubleEndedIterator<Item = &Sample> {
-        self.samples.iter().filter(|sample| sample.executed())
-    }
-}
-
-impl Sample {
-    /// Whether the probe was executed and the target judged by it.
-    #[must_use]
-    pub fn executed(&self) -> bool {
-        matches!(self.outcome, Outcome::Success | Outcome::Failure)
-    }
-
-    /// Whether the target failed.
-    #[must_use]
-    pub fn failed(&self) -> bool {
-        self.outcome == Outcome::Failure
-    }
-}
 
 impl Input {
     /// Builds the input from records in any order; of two results with one identity the last wins.
@@ -129,7 +63,7 @@ impl Input {
             let Some((first, newest)) = results.values().next().zip(results.values().next_back()) else { continue };
             let mut series = Series::new(newest, first.time);
             series.every_ms = results.values().rev().find_map(|result| milliseconds(result.every_s));
-            series.samples = results.values().map(Sample::from).collect();
+            series.pieces = results.values().map(|result| Piece::Single(Sample::from(result))).collect();
             input.push(series);
         }
         input.sort();
@@ -156,22 +90,21 @@ impl Input {
                 variant: known.variant,
                 first: known.first,
                 every_ms: milliseconds(known.every_s),
-                samples: Vec::new(),
+                pieces: Vec::new(),
             };
             let last = known.last;
             input.newest = input.newest.max(Some(last));
             let mut part = far;
             // A slot that is missing at the edge is placed by its neighbours, so one result on either side is needed.
             loop {
-                series.samples.clear();
+                series.pieces.clear();
                 reader.results(Some(&key), Some(part), |result| {
-                    series.samples.push(Sample::from(&result));
+                    series.pieces.push(Piece::Single(Sample::from(&result)));
                     if result.time < far.until { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                 })?;
-                let whole = series.samples.first().is_some_and(|sample| sample.time <= window.from);
+                let whole = series.pieces.first().is_some_and(|piece| piece.first() <= window.from);
                 let before = (whole && !begins_failing(&series)) || series.first >= part.from;
-                let after =
-                    series.samples.last().is_some_and(|sample| sample.time >= window.until) || last < part.until;
+                let after = series.pieces.last().is_some_and(|piece| piece.last() >= window.until) || last < part.until;
                 if before && after {
                     break;
                 }
@@ -204,12 +137,13 @@ impl Input {
     }
 
     fn push(&mut self, series: Series) {
-        if let Some(last) = series.samples.last() {
-            if self.newest.is_none_or(|newest| newest < last.time) {
-                self.newest = Some(last.time);
-                self.watermark = Some(after(last.time, last.every_ms.unwrap_or(0)));
-            } else if self.newest == Some(last.time) {
-                self.watermark = self.watermark.max(Some(after(last.time, last.every_ms.unwrap_or(0))));
+        if let Some(last) = series.pieces.last() {
+            let end = after(last.last(), last.every_ms().unwrap_or(0));
+            if self.newest.is_none_or(|newest| newest < last.last()) {
+                self.newest = Some(last.last());
+                self.watermark = Some(end);
+            } else if self.newest == Some(last.last()) {
+                self.watermark = self.watermark.max(Some(end));
             }
         }
         self.series.push(series);
@@ -233,7 +167,7 @@ impl Series {
             variant: newest.variant,
             first,
             every_ms: None,
-            samples: Vec::new(),
+            pieces: Vec::new(),
         }
     }
 }
@@ -255,8 +189,12 @@ impl From<&ProbeResult> for Sample {
 /// Whether the first executions all fail, so that the beginning of that lies further back.
 fn begins_failing(series: &Series) -> bool {
     const ENOUGH: usize = 3;
-    let mut first = series.executed().take(ENOUGH).peekable();
-    first.peek().is_some() && first.all(Sample::failed)
+    let executed = series.pieces.iter().filter_map(|piece| match piece {
+        Piece::Single(sample) => sample.executed().then_some(sample.failed()),
+        Piece::Quiet(_) => Some(false),
+    });
+    let mut first = executed.take(ENOUGH).peekable();
+    first.peek().is_some() && first.all(|failed| failed)
 }
 
 /// A moment so many milliseconds later, held at the ends of time.

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use storage::window::Window;
 
-use crate::input::{Series, after};
+use crate::input::after;
+use crate::series::Series;
 
 /// A row of planned starts without a result: `count` of them, spread evenly between two neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,22 +22,24 @@ pub struct Hole {
 #[must_use]
 pub fn holes(series: &Series, every_ms: Option<i64>, horizon: Timestamp) -> Vec<Hole> {
     let mut holes = Vec::new();
-    for pair in series.samples.windows(2) {
+    for pair in series.pieces.windows(2) {
         let [earlier, later] = pair else { continue };
-        let Some(every) = earlier.every_ms.max(later.every_ms).or(every_ms) else { continue };
-        let length_ms = later.time.as_millisecond() - earlier.time.as_millisecond();
+        let Some(every) = earlier.every_ms().max(later.every_ms()).or(every_ms) else { continue };
+        let from_ms = earlier.last().as_millisecond();
+        let length_ms = later.first().as_millisecond() - from_ms;
         let parts = (length_ms + every / 2) / every;
         if parts > 1 {
-            holes.push(Hole { from_ms: earlier.time.as_millisecond(), length_ms, parts });
+            holes.push(Hole { from_ms, length_ms, parts });
         }
     }
-    if let Some(last) = series.samples.last()
-        && let Some(every) = last.every_ms.or(every_ms)
+    if let Some(last) = series.pieces.last()
+        && let Some(every) = last.every_ms().or(every_ms)
     {
-        let known_ms = horizon.as_millisecond() - every / 2 - last.time.as_millisecond();
+        let from_ms = last.last().as_millisecond();
+        let known_ms = horizon.as_millisecond() - every / 2 - from_ms;
         let parts = known_ms.div_euclid(every) + 1;
         if parts > 1 {
-            holes.push(Hole { from_ms: last.time.as_millisecond(), length_ms: parts * every, parts });
+            holes.push(Hole { from_ms, length_ms: parts * every, parts });
         }
     }
     holes

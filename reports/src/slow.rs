@@ -5,7 +5,8 @@ use std::time::Duration;
 use storage::record::{Outcome, Reason};
 
 use crate::episode::{Episode, episodes};
-use crate::input::{Input, Sample, Series};
+use crate::input::Input;
+use crate::series::{Piece, Sample, Series};
 use crate::settings::{Settings, Slo};
 
 /// The slow stretches of every series that an objective sets a limit for. Of several limits the lowest counts.
@@ -41,14 +42,16 @@ pub fn is_slow(slo: &Slo, sample: &Sample) -> bool {
 
 /// The successes of a series, the slow ones as failures.
 fn judged_by_time(series: &Series, limit: Duration) -> Series {
-    let successes = series.samples.iter().filter(|sample| sample.outcome == Outcome::Success);
-    let samples = successes
-        .map(|sample| match exceeds(sample, limit) {
-            true => Sample { outcome: Outcome::Failure, reason: Some(Reason::Slow), ..sample.clone() },
-            false => sample.clone(),
-        })
-        .collect();
-    Series { samples, ..series.clone() }
+    let judged = |piece: &Piece| match piece {
+        Piece::Single(sample) if sample.outcome != Outcome::Success => None,
+        Piece::Single(sample) if exceeds(sample, limit) => {
+            let slow = Sample { outcome: Outcome::Failure, reason: Some(Reason::Slow), ..sample.clone() };
+            Some(Piece::Single(slow))
+        }
+        Piece::Single(_) | Piece::Quiet(_) => Some(piece.clone()),
+    };
+    let pieces = series.pieces.iter().filter_map(judged).collect();
+    Series { pieces, ..series.clone() }
 }
 
 fn exceeds(sample: &Sample, limit: Duration) -> bool {

@@ -7,7 +7,8 @@ use serde::Serialize;
 use storage::record::{Outcome, Reason};
 use storage::window::Window;
 
-use crate::input::{Input, Sample, Series};
+use crate::input::Input;
+use crate::series::{Sample, Series};
 use crate::settings::{Settings, Slo};
 use crate::slots::{self, Hole};
 use crate::slow::is_slow;
@@ -135,7 +136,7 @@ impl<'a> Tally<'a> {
         let number = |at: Timestamp| at.as_nanosecond().div_euclid(slice_ns);
         let mut slices: BTreeMap<i128, Counts> = BTreeMap::new();
         for part in &self.parts {
-            for sample in within(part.series, window) {
+            for sample in part.series.singles(window) {
                 let counts = slices.entry(number(sample.time)).or_default();
                 match part.corrected.contains(sample.time) {
                     true => counts.excluded += 1,
@@ -164,7 +165,8 @@ impl<'a> Tally<'a> {
     /// Every recorded event of a window outside corrections.
     pub fn events(&self, window: Window) -> impl Iterator<Item = (&'a Series, &'a Sample, Event)> {
         self.parts.iter().flat_map(move |part| {
-            within(part.series, window)
+            part.series
+                .singles(window)
                 .filter(|sample| !part.corrected.contains(sample.time))
                 .map(|sample| (part.series, sample, self.event(sample)))
         })
@@ -191,17 +193,12 @@ impl<'a> Tally<'a> {
     }
 
     fn count_part(&self, part: &Part<'_>, window: Window, counts: &mut Counts) {
-        for sample in within(part.series, window) {
+        for sample in part.series.singles(window) {
             counts.add(self.event(sample), 1);
         }
+        counts.good += part.series.quiet(window).map(|quiet| quiet.within(window)).sum::<u64>();
         counts.no_data += part.holes.iter().map(|hole| hole.count(window)).sum::<u64>();
     }
-}
-
-/// The samples of a series whose start lies in a window.
-pub(crate) fn within(series: &Series, window: Window) -> impl Iterator<Item = &Sample> {
-    let from = series.samples.partition_point(|sample| sample.time < window.from);
-    series.samples.iter().skip(from).take_while(move |sample| sample.time < window.until)
 }
 
 fn sum(a: Counts, b: Counts) -> Counts {

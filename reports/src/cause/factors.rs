@@ -9,7 +9,7 @@ use super::Case;
 use super::candidate::{Candidate, interval};
 use super::model::Model;
 use crate::input::shift;
-use crate::tally::within;
+use crate::series::Sample;
 
 /// One piece of evidence.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -151,8 +151,8 @@ fn failed_before(candidate: &Candidate<'_>, case: &Case<'_>) -> bool {
     let until = candidate.at.lo.min(case.start.lo);
     let hour = Window { from: shift(until, -BEFORE), until };
     case.failing.iter().any(|episode| {
-        let same =
-            |series| within(series, hour).filter(|sample| sample.failed() && sample.reason == episode.reason).count();
-        case.input.find(&episode.target, &episode.probe, &episode.agent).is_some_and(|series| same(series) >= 2)
+        let series = case.input.find(&episode.target, &episode.probe, &episode.agent);
+        let same = |sample: &&Sample| sample.failed() && sample.reason == episode.reason;
+        series.is_some_and(|series| series.singles(hour).filter(same).count() >= 2)
     })
 }

@@ -1,0 +1,218 @@
+//! The results of one probe at one agent: single executions where something happened, counts where nothing did.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use storage::record::{Expect, Outcome, ProbeKind, Reason, Variant};
+use storage::window::Window;
+
+use crate::input::shift;
+
+/// The results of one probe at one agent.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// Name of the target.
+    pub target: String,
+    /// Name of the probe.
+    pub probe: String,
+    /// Name of the agent.
+    pub agent: String,
+    /// What kind of check it is.
+    pub kind: ProbeKind,
+    /// Whether the server should let the request in.
+    pub expect: Expect,
+    /// Which credential is used.
+    pub variant: Variant,
+    /// Start of the first result ever stored.
+    pub first: Timestamp,
+    /// Interval of the newest result that carries one, in milliseconds.
+    pub every_ms: Option<i64>,
+    /// What was loaded, by time.
+    pub pieces: Vec<Piece>,
+}
+
+/// A part of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece {
+    /// One result.
+    Single(Sample),
+    /// Many successes of which no single one matters.
+    Quiet(Quiet),
+}
+
+/// A stretch in which every planned execution was made, succeeded, and was as fast as every objective wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quiet {
+    /// Start of the first execution.
+    pub first: Timestamp,
+    /// Start of the last one; after `first`.
+    pub last: Timestamp,
+    /// How many there are; at least 2.
+    pub count: u64,
+    /// Schedule in force, in milliseconds; above zero.
+    pub every_ms: i64,
+}
+
+/// What judging needs of one result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Start of the execution.
+    pub time: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, unless it succeeded.
+    pub reason: Option<Reason>,
+    /// Duration in microseconds.
+    pub took_us: u64,
+    /// Schedule in force, in milliseconds; above zero.
+    pub every_ms: Option<i64>,
+    /// What was seen, unless it succeeded.
+    pub detail: Option<Arc<str>>,
+}
+
+/// How executions ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Executed {
+    /// All of them.
+    pub all: u64,
+    /// Those that failed.
+    pub failed: u64,
+}
+
+impl Series {
+    /// `target/probe`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.target, self.probe)
+    }
+
+    /// The single results whose start lies in a window.
+    pub fn singles(&self, window: Window) -> impl DoubleEndedIterator<Item = &Sample> {
+        self.pieces.get(self.range(window)).unwrap_or_default().iter().filter_map(move |piece| match piece {
+            Piece::Single(sample) => window.contains(sample.time).then_some(sample),
+            Piece::Quiet(_) => None,
+        })
+    }
+
+    /// The quiet stretches that touch a window.
+    pub fn quiet(&self, window: Window) -> impl Iterator<Item = &Quiet> {
+        self.pieces.get(self.range(window)).unwrap_or_default().iter().filter_map(|piece| match piece {
+            Piece::Single(_) => None,
+            Piece::Quiet(quiet) => Some(quiet),
+        })
+    }
+
+    /// How many executions start in a window, and how many of them fail. Skipped ones and the prober's own faults are
+    /// no executions.
+    #[must_use]
+    pub fn executed(&self, window: Window) -> Executed {
+        self.pieces.get(self.range(window)).unwrap_or_default().iter().fold(
+            Executed::default(),
+            |Executed { all, failed }, piece| match piece {
+                Piece::Single(sample) if window.contains(sample.time) && sample.executed() => {
+                    Executed { all: all + 1, failed: failed + u64::from(sample.failed()) }
+                }
+                Piece::Single(_) => Executed { all, failed },
+                Piece::Quiet(quiet) => Executed { all: all + quiet.within(window), failed },
+            },
+        )
+    }
+
+    /// Positions of the pieces that touch a window.
+    #[must_use]
+    pub fn range(&self, window: Window) -> Range<usize> {
+        let from = self.pieces.partition_point(|piece| piece.last() < window.from);
+        let until = self.pieces.partition_point(|piece| piece.first() < window.until);
+        from..until.max(from)
+    }
+}
+
+impl Piece {
+    /// Start of its first result.
+    #[must_use]
+    pub fn first(&self) -> Timestamp {
+        match self {
+            Piece::Single(sample) => sample.time,
+            Piece::Quiet(quiet) => quiet.first,
+        }
+    }
+
+    /// Start of its last result.
+    #[must_use]
+    pub fn last(&self) -> Timestamp {
+        match self {
+            Piece::Single(sample) => sample.time,
+            Piece::Quiet(quiet) => quiet.last,
+        }
+    }
+
+    /// Schedule in force, in milliseconds.
+    #[must_use]
+    pub fn every_ms(&self) -> Option<i64> {
+        match self {
+            Piece::Single(sample) => sample.every_ms,
+            Piece::Quiet(quiet) => Some(quiet.every_ms),
+        }
+    }
+}
+
+impl Quiet {
+    /// Start of the execution with this number, counted from 0, as if they were spread evenly.
+    #[must_use]
+    pub fn at(&self, number: u64) -> Timestamp {
+        let (length, steps) = (self.last.duration_since(self.first).as_millis(), i128::from(self.count - 1));
+        let offset = length * i128::from(number.min(self.count - 1)) / steps.max(1);
+        shift(self.first, SignedDuration::from_millis(i64::try_from(offset).unwrap_or(i64::MAX)))
+    }
+
+    /// How many of its executions start in a window.
+    #[must_use]
+    pub fn within(&self, window: Window) -> u64 {
+        self.before(window.until) - self.before(window.from)
+    }
+
+    /// How many of its executions start before a moment.
+    #[must_use]
+    pub fn before(&self, moment: Timestamp) -> u64 {
+        let (mut lo, mut hi) = (0, self.count);
+        while lo < hi {
+            let middle = lo + (hi - lo) / 2;
+            if self.at(middle) < moment { lo = middle + 1 } else { hi = middle }
+        }
+        lo
+    }
+}
+
+impl Sample {
+    /// Whether the probe was executed and the target judged by it.
+    #[must_use]
+    pub fn executed(&self) -> bool {
+        matches!(self.outcome, Outcome::Success | Outcome::Failure)
+    }
+
+    /// Whether the target failed.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.outcome == Outcome::Failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_quiet_stretch_is_cut_where_its_executions_start() {
+        let quiet = Quiet { first: second(100), last: second(400), count: 11, every_ms: 30_000 };
+        assert_eq!(quiet.at(1), second(130));
+        assert_eq!(quiet.before(second(130)), 1);
+        assert_eq!(quiet.within(Window { from: second(130), until: second(161) }), 2);
+        assert_eq!(quiet.within(Window { from: second(0), until: second(1000) }), 11);
+        assert_eq!(quiet.within(Window { from: second(401), until: second(1000) }), 0);
+    }
+}
