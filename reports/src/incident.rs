@@ -7,15 +7,16 @@ use serde::Serialize;
 use storage::record::{ChangeKind, Expect, ProbeKind, Reason};
 use storage::window::Window;
 
-use crate::cause::class::{Class, Role};
+use crate::cause::case::{Case, seen_healthy_elsewhere};
+use crate::cause::index::Index;
 use crate::cause::model::Model;
-use crate::cause::{self, Case, Cause, Finding, Mitigation, Verdict};
+use crate::cause::{self, Cause, Finding, Mitigation, Verdict};
 use crate::digest;
 use crate::episode::{DOWN, Episode, episodes};
 use crate::input::{Input, after};
 use crate::interval::Interval;
 use crate::period::seconds_between;
-use crate::series::{Executed, Series};
+use crate::series::Series;
 use crate::settings::Settings;
 use crate::slow::slow;
 
@@ -123,13 +124,14 @@ pub fn incidents(input: &Input, settings: &Settings, model: &Model) -> Vec<Incid
     let mut all: Vec<Episode> = failing.collect();
     all.extend(slow(input, settings, &all));
     let certain: Vec<Episode> = all.iter().filter(|episode| is_certain(episode, &all)).cloned().collect();
-    let mut groups = group(certain, Episode::began_with);
+    let index = Index::new(&input.changes, &certain);
+    let mut groups = group(certain.clone(), Episode::began_with);
     groups.sort_by_key(|group| {
         group.iter().map(|episode| (episode.start.hi, episode.path(), episode.agent.clone())).min()
     });
     let mut incidents: Vec<Incident> =
-        groups.into_iter().filter_map(|group| incident(group, input, settings, model)).collect();
-    join_by_cause(&mut incidents, input, settings, model);
+        groups.into_iter().filter_map(|group| incident(group, input, settings, model, &index)).collect();
+    join_by_cause(&mut incidents, input, settings, model, &index);
     incidents.sort_by(|a, b| (a.start.lo, &a.id).cmp(&(b.start.lo, &b.id)));
     incidents
 }
@@ -206,14 +208,20 @@ fn group(episodes: Vec<Episode>, together: impl Fn(&Episode, &Episode) -> bool) 
     groups
 }
 
-fn incident(mut episodes: Vec<Episode>, input: &Input, settings: &Settings, model: &Model) -> Option<Incident> {
+fn incident(
+    mut episodes: Vec<Episode>,
+    input: &Input,
+    settings: &Settings,
+    model: &Model,
+    index: &Index<'_>,
+) -> Option<Incident> {
     episodes.sort_by(|a, b| (a.start.hi, a.path(), &a.agent).cmp(&(b.start.hi, b.path(), &b.agent)));
     let first = episodes.first()?;
     let id = digest::short("i", &[&first.target, &first.probe, &first.agent, &first.start.hi.to_string()]);
     let start = start(&episodes);
     let end = end(&episodes);
     let detected_at = detected_at(&episodes)?;
-    let case = case(&episodes, start, end, input);
+    let case = Case::new(&episodes, start, end, input, index);
     let Finding { verdict, causes, none_probability, background, blind_spots, mitigation } = cause::find(&case, model);
     let healthy = case.healthy.clone();
     let from = start.middle();
@@ -244,7 +252,7 @@ fn incident(mut episodes: Vec<Episode>, input: &Input, settings: &Settings, mode
 }
 
 /// Incidents with one likely cause that overlap in time are one.
-fn join_by_cause(incidents: &mut Vec<Incident>, input: &Input, settings: &Settings, model: &Model) {
+fn join_by_cause(incidents: &mut Vec<Incident>, input: &Input, settings: &Settings, model: &Model, index: &Index<'_>) {
     const SURE: f64 = 0.8;
     let top = |incident: &Incident| {
         let cause = incident.causes.first().filter(|cause| cause.probability >= SURE)?;
@@ -258,7 +266,7 @@ fn join_by_cause(incidents: &mut Vec<Incident>, input: &Input, settings: &Settin
         match joined.iter_mut().find(same) {
             Some(other) => {
                 let episodes = other.episodes.iter().chain(&incident.episodes).cloned().collect();
-                if let Some(whole) = self::incident(episodes, input, settings, model) {
+                if let Some(whole) = self::incident(episodes, input, settings, model, index) {
                     *other = whole;
                 }
             }
@@ -292,42 +300,6 @@ fn detected_at(episodes: &[Episode]) -> Option<Timestamp> {
     let mut suspected: Vec<_> = episodes.iter().map(|episode| episode.suspect_at).collect();
     suspected.sort_unstable();
     [certain, suspected.get(1).copied()].into_iter().flatten().min()
-}
-
-fn case<'a>(episodes: &'a [Episode], start: Interval, end: Option<Interval>, input: &'a Input) -> Case<'a> {
-    let targets: BTreeSet<&str> = episodes.iter().map(|episode| episode.target.as_str()).collect();
-    let until = end.map_or(Timestamp::MAX, |end| after(end.hi, 1));
-    let span = Window { from: start.hi, until };
-    let mut failing: BTreeMap<Role, (u64, Class)> = BTreeMap::new();
-    let mut seen = cause::class::Seen::new();
-    let mut healthy = BTreeSet::new();
-    for series in input.series.iter().filter(|series| targets.contains(series.target.as_str())) {
-        let role = Role::of(series.kind, series.expect, series.variant);
-        let own = episodes.iter().filter(|episode| {
-            (&episode.target, &episode.probe, &episode.agent) == (&series.target, &series.probe, &series.agent)
-        });
-        let (failed, reason) =
-            own.fold((0, None), |(failed, reason), episode| (failed + episode.failed, reason.or(episode.reason)));
-        if failed > 0 {
-            let class = failing.entry(role).or_insert((0, Class::Ok));
-            if failed > class.0 {
-                *class = (failed, Class::of(reason));
-            }
-        } else if is_healthy(series, span) {
-            healthy.insert(series.path());
-            seen.entry(role).or_insert(Class::Ok);
-        }
-    }
-    seen.extend(failing.into_iter().map(|(role, (_, class))| (role, class)));
-    let failing: Vec<&Episode> = episodes.iter().collect();
-    let healthy = healthy.into_iter().filter(|path| failing.iter().all(|episode| episode.path() != *path)).collect();
-    Case { input, targets, start, end, seen, failing, healthy }
-}
-
-/// Executed, and hardly ever failed.
-fn is_healthy(series: &Series, span: Window) -> bool {
-    let Executed { all, failed } = series.executed(span);
-    all > 0 && failed * 20 <= all
 }
 
 /// A slow probe is not down, however often it is slow.
@@ -375,19 +347,14 @@ fn tags(episodes: &[Episode], start: Interval, input: &Input, settings: &Setting
     if episodes.iter().any(|episode| episode.segments >= FLAPPING) {
         tags.insert(Tag::Flapping);
     }
-    if episodes.iter().all(|episode| seen_healthy_elsewhere(episode, input)) {
+    if episodes.iter().all(|episode| is_prober_side(episode, input)) {
         tags.insert(Tag::ProberSide);
     }
     tags.into_iter().collect()
 }
 
-/// Whether a probe that could not reach its target was healthy at another agent, and at all of them.
-fn seen_healthy_elsewhere(episode: &Episode, input: &Input) -> bool {
+/// Whether a probe that could not reach its target was healthy at every other agent.
+fn is_prober_side(episode: &Episode, input: &Input) -> bool {
     let network = matches!(episode.reason, Some(Reason::Dns | Reason::Connect | Reason::Tls | Reason::Timeout));
-    let span = Window { from: episode.start.hi, until: episode.until() };
-    let mut others = input
-        .of_target(&episode.target)
-        .filter(|series| series.probe == episode.probe && series.agent != episode.agent)
-        .peekable();
-    network && others.peek().is_some() && others.all(|series| is_healthy(series, span))
+    network && seen_healthy_elsewhere(episode, input)
 }

@@ -1,9 +1,11 @@
 //! The explanations that are weighed: each change alone, and each dormant change with what put it in force.
 
 use jiff::SignedDuration;
-use storage::record::{Change, ChangeKind, Known, MountHow, OWN_CREDENTIALS, SecretRole};
+use storage::record::{Change, ChangeKind, Known, MountHow, OWN_CREDENTIALS};
 
-use super::Case;
+use super::case::Case;
+use super::index::{interval, workload};
+use super::kinds;
 use super::model::Model;
 use crate::input::shift;
 use crate::interval::Interval;
@@ -29,16 +31,45 @@ pub struct Candidate<'a> {
     pub linked: bool,
 }
 
+/// How far behind the onset a change is still looked at: a delay can reach back by less.
+const REACH_BACK: SignedDuration = SignedDuration::from_hours(1);
+
+impl<'a> Candidate<'a> {
+    /// The change that is named first.
+    #[must_use]
+    pub fn change(&self) -> Option<&'a Change> {
+        self.changes.first().copied()
+    }
+
+    /// What happened last of it: the trigger, or the change itself.
+    #[must_use]
+    pub fn last(&self) -> Option<&'a Change> {
+        self.trigger.or_else(|| self.change())
+    }
+
+    /// Whether it is linked to one of the failing targets.
+    #[must_use]
+    pub fn covers(&self, target: &str) -> bool {
+        let linked = |change: &Change| change.targets.iter().any(|linked| linked == target);
+        self.changes.iter().copied().chain(self.trigger).any(linked)
+    }
+}
+
 /// Every explanation that the recorded changes offer for an incident.
 #[must_use]
 pub fn candidates<'a>(case: &Case<'a>, model: &Model) -> Vec<Candidate<'a>> {
-    let changes: Vec<&Change> = case.input.changes.iter().filter(|change| !is_copy(change, case, model)).collect();
-    let mut candidates: Vec<_> = changes.iter().filter_map(|change| alone(change, case, model)).collect();
-    let near = |change: &&Change| interval(change).is_some_and(|at| within(case, at, model.search.hours));
-    let triggers: Vec<&Change> =
-        changes.iter().copied().filter(|change| starts_consumers(change)).filter(near).collect();
-    for change in changes.iter().copied().filter(|change| may_lie_dormant(change)) {
-        candidates.extend(triggers.iter().filter_map(|trigger| put_in_force(change, trigger, case, model)));
+    let from = shift(case.start.lo, -hours(model.search.hours));
+    let near: Vec<&Change> = case
+        .index
+        .between(from, shift(case.start.hi, REACH_BACK))
+        .filter(|change| interval(change).is_some_and(|at| at.hi >= from))
+        .filter(|change| !is_copy(change, case, model))
+        .collect();
+    let mut candidates: Vec<_> = near.iter().filter_map(|change| alone(change, case, model)).collect();
+    for trigger in near.iter().copied().filter(|change| starts_consumers(change)) {
+        for change in case.index.waiting_for(trigger) {
+            candidates.extend(put_in_force(change, trigger, case, model));
+        }
     }
     candidates
 }
@@ -46,65 +77,44 @@ pub fn candidates<'a>(case: &Case<'a>, model: &Model) -> Vec<Candidate<'a>> {
 /// Whether a change is only seen at the prober's own copy of a secret whose change is recorded itself.
 /// The copy tells that the secret was rotated; it acts on nobody, so it is no rival to the secret.
 fn is_copy(change: &Change, case: &Case<'_>, model: &Model) -> bool {
-    let near = |original: &Change| {
-        change
-            .lo()
-            .zip(original.lo())
-            .is_some_and(|(copied, changed)| copied.duration_since(changed).as_secs_f64().abs() <= model.search.copy_s)
-    };
-    let shares = |original: &Change| original.targets.iter().any(|target| change.targets.contains(target));
-    change.source == OWN_CREDENTIALS
-        && case.input.changes.iter().any(|original| {
-            let secret = matches!(original.kind, ChangeKind::Secret | ChangeKind::UpstreamRotation);
-            original.source != OWN_CREDENTIALS && secret && near(original) && shares(original)
-        })
+    if change.source != OWN_CREDENTIALS {
+        return false;
+    }
+    let Some(at) = interval(change) else { return false };
+    let near = SignedDuration::try_from_secs_f64(model.search.copy_s).unwrap_or(SignedDuration::ZERO);
+    let mut around = case.index.between(shift(at.lo, -near), shift(at.lo, near));
+    around.any(|original| {
+        let secret = matches!(original.kind, ChangeKind::Secret | ChangeKind::UpstreamRotation);
+        let shares = original.targets.iter().any(|target| change.targets.contains(target));
+        let soon = original.lo().is_some_and(|lo| lo >= shift(at.lo, -near));
+        original.source != OWN_CREDENTIALS && secret && shares && soon
+    })
 }
 
 fn alone<'a>(change: &'a Change, case: &Case<'a>, model: &Model) -> Option<Candidate<'a>> {
-    let lag = match change.kind {
-        ChangeKind::Note | ChangeKind::Maintenance => return None,
-        ChangeKind::Secret | ChangeKind::Configmap | ChangeKind::Certificate => renewal(change)?,
-        ChangeKind::Rollout | ChangeKind::Restart | ChangeKind::Scale | ChangeKind::Deploy => "rollout",
-        ChangeKind::JwksAdd | ChangeKind::JwksReplace | ChangeKind::SigningSwitch => "jwks_switch",
-        ChangeKind::JwksRemove => "jwks_remove",
-        ChangeKind::ApiKey => "api_key",
-        ChangeKind::Rbac => "rbac",
-        ChangeKind::Expiry => "expiry",
-        ChangeKind::UpstreamRotation => "upstream",
-    };
-    let at = interval(change)?;
-    if !within(case, at, model.search.hours) {
-        return None;
-    }
-    let duration_s = duration(change, model);
-    let linked = case.links(change);
-    let prior = prior(change, model);
     Some(Candidate {
         changes: vec![change],
         trigger: None,
-        at,
-        duration_s,
-        lag,
-        profiles: profiles(change),
-        prior,
-        linked,
+        at: interval(change)?,
+        duration_s: duration(change, model),
+        lag: kinds::lag(change)?,
+        profiles: kinds::profiles(change),
+        prior: kinds::prior(change, model),
+        linked: case.links(change),
     })
 }
 
 /// A change that took effect only when something started its consumers again.
 fn put_in_force<'a>(change: &'a Change, trigger: &'a Change, case: &Case<'a>, model: &Model) -> Option<Candidate<'a>> {
+    let linked = case.links(change) || case.links(trigger);
     let (changed, at) = (interval(change)?, interval(trigger)?);
     let ended = trigger.until.unwrap_or(at.hi).max(at.hi);
-    if ended <= changed.lo || !within(case, changed, model.search.dormant_hours) {
+    let oldest = shift(case.start.lo, -hours(model.search.dormant_hours));
+    if !linked || ended <= changed.lo || changed.hi < oldest {
         return None;
     }
     let consumes = consumption(change, trigger, case, model)?;
-    let used_up = case.input.changes.iter().any(|earlier| {
-        let whole = matches!(earlier.kind, ChangeKind::Rollout | ChangeKind::Deploy) && earlier.id != trigger.id;
-        let between = interval(earlier).is_some_and(|earlier| changed.hi < earlier.lo && earlier.hi < at.lo);
-        whole && between && workload(earlier) == workload(trigger)
-    });
-    if used_up {
+    if case.index.replaced_between(trigger, changed.hi, at.lo) {
         return None;
     }
     let scale = if trigger.kind == ChangeKind::Scale { model.factor.scale } else { 1.0 };
@@ -120,9 +130,9 @@ fn put_in_force<'a>(change: &'a Change, trigger: &'a Change, case: &Case<'a>, mo
         at,
         duration_s,
         lag: "activation",
-        profiles: profiles(change),
-        prior: prior(change, model) * consumes * scale,
-        linked: case.links(change) || case.links(trigger),
+        profiles: kinds::profiles(change),
+        prior: kinds::prior(change, model) * consumes * scale,
+        linked,
     })
 }
 
@@ -140,93 +150,26 @@ fn consumption(change: &Change, trigger: &Change, case: &Case<'_>, model: &Model
         .mounts
         .iter()
         .filter(|mount| mount.workload == started || (trigger.kind == ChangeKind::Deploy && case.links(trigger)))
-        .filter_map(|mount| match mount.how {
-            MountHow::Env | MountHow::Subpath => Some(1.0),
-            MountHow::Unknown => Some(model.factor.unknown_mount),
-            MountHow::Volume | MountHow::Projected => None,
+        .map(|mount| match mount.how {
+            MountHow::Env | MountHow::Subpath => 1.0,
+            MountHow::Unknown => model.factor.unknown_mount,
+            MountHow::Volume | MountHow::Projected => model.factor.read_at_start,
         })
         .max_by(f64::total_cmp)
 }
 
-/// The delay of a mounted object that is renewed while its consumers run; nothing where none of them renews it.
-fn renewal(change: &Change) -> Option<&'static str> {
-    let how = |wanted: &[MountHow]| change.mounts.iter().any(|mount| wanted.contains(&mount.how));
-    if change.mounts.is_empty() || how(&[MountHow::Unknown]) {
-        Some("unknown_mount")
-    } else if how(&[MountHow::Volume, MountHow::Projected]) {
-        Some("volume")
-    } else {
-        None
-    }
-}
-
-fn starts_consumers(change: &Change) -> bool {
+/// Whether a change starts processes that read their secrets and configuration anew.
+#[must_use]
+pub fn starts_consumers(change: &Change) -> bool {
     matches!(change.kind, ChangeKind::Rollout | ChangeKind::Restart | ChangeKind::Scale | ChangeKind::Deploy)
 }
 
-fn may_lie_dormant(change: &Change) -> bool {
-    matches!(change.kind, ChangeKind::Secret | ChangeKind::Configmap | ChangeKind::Certificate)
-        && change.data_changed != Some(Known::No)
-}
-
-fn prior(change: &Change, model: &Model) -> f64 {
-    model.prior.get(change.kind.as_str()).copied().unwrap_or(0.0)
-}
-
-fn profiles(change: &Change) -> Vec<(&'static str, f64)> {
-    match change.kind {
-        ChangeKind::Secret | ChangeKind::UpstreamRotation => {
-            match change.secret_role.or_else(|| role_by_name(change)) {
-                Some(SecretRole::JwtSigning) => vec![("jwt_secret", 1.0)],
-                Some(SecretRole::ApiKeys) => vec![("api_key", 1.0)],
-                Some(SecretRole::Password) => vec![("password", 1.0)],
-                Some(SecretRole::Tls) => vec![("tls", 1.0)],
-                Some(SecretRole::Other) => vec![("other", 1.0)],
-                None => vec![("jwt_secret", 0.4), ("api_key", 0.2), ("password", 0.2), ("other", 0.2)],
-            }
-        }
-        ChangeKind::Configmap
-        | ChangeKind::Rollout
-        | ChangeKind::Restart
-        | ChangeKind::Scale
-        | ChangeKind::Deploy
-        | ChangeKind::Maintenance
-        | ChangeKind::Note => vec![("rollout", 1.0)],
-        ChangeKind::JwksAdd | ChangeKind::JwksReplace | ChangeKind::SigningSwitch => vec![("jwks", 1.0)],
-        ChangeKind::JwksRemove => vec![("jwks_remove", 1.0)],
-        ChangeKind::ApiKey => vec![("api_key", 1.0)],
-        ChangeKind::Rbac => vec![("rbac", 1.0)],
-        ChangeKind::Certificate => vec![("tls", 1.0)],
-        ChangeKind::Expiry => vec![("expiry", 1.0)],
-    }
-}
-
-/// What a secret is for, where only its name tells.
-fn role_by_name(change: &Change) -> Option<SecretRole> {
-    let name = format!("{} {}", change.object, change.keys.join(" ")).to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    if has(&["jwt", "signing", "hs256", "jwks"]) {
-        Some(SecretRole::JwtSigning)
-    } else if has(&["api-key", "api_key", "apikey"]) {
-        Some(SecretRole::ApiKeys)
-    } else if has(&["tls", "cert"]) {
-        Some(SecretRole::Tls)
-    } else if has(&["password", "passwd", "database", "postgres"]) {
-        Some(SecretRole::Password)
-    } else {
-        None
-    }
-}
-
-fn workload(change: &Change) -> &str {
-    change.workload.as_deref().unwrap_or(&change.object)
-}
-
-/// When a change happened, as far as is known.
+/// Whether a change waits for its consumers to be started again: none of them renews what it has read.
 #[must_use]
-pub fn interval(change: &Change) -> Option<Interval> {
-    let (lo, hi) = change.lo().zip(change.hi())?;
-    Some(Interval { lo, hi: hi.max(lo) })
+pub fn waits(change: &Change) -> bool {
+    matches!(change.kind, ChangeKind::Secret | ChangeKind::Configmap)
+        && change.data_changed != Some(Known::No)
+        && kinds::lag(change).is_none()
 }
 
 /// How long a change took, in seconds.
@@ -239,9 +182,6 @@ fn duration(change: &Change, model: &Model) -> f64 {
     }
 }
 
-/// Whether a change lies at most so many hours before the onset, and not behind it by more than a delay can reach back.
-fn within(case: &Case<'_>, at: Interval, hours: f64) -> bool {
-    let back = SignedDuration::try_from_secs_f64(hours * 3600.0).unwrap_or(SignedDuration::MAX);
-    let reach_back = SignedDuration::from_hours(1);
-    at.hi >= shift(case.start.lo, -back) && at.lo <= shift(case.start.hi, reach_back)
+fn hours(hours: f64) -> SignedDuration {
+    SignedDuration::try_from_secs_f64(hours * 3600.0).unwrap_or(SignedDuration::MAX)
 }

@@ -19,6 +19,10 @@ pub struct Model {
     pub search: Search,
     /// Factors on a change's weight.
     pub factor: Factors,
+    /// Whether the failing share follows a rollout.
+    pub dose: Dose,
+    /// How often only a part of the executions fails, by the name of the delay.
+    pub partial: BTreeMap<String, f64>,
     /// Chance that a change of a kind breaks what depends on it.
     pub prior: BTreeMap<String, f64>,
     /// Delay from a change to its effect.
@@ -49,8 +53,8 @@ pub struct Background {
 pub struct Class {
     /// How often a probe shows another class than its pattern.
     pub epsilon: f64,
-    /// How well a refusal without detail fits a token class.
-    pub generic_token: f64,
+    /// How well a refusal without detail fits the class of a certain refusal.
+    pub generic: f64,
 }
 
 /// Where changes are looked for.
@@ -67,8 +71,10 @@ pub struct Search {
     pub copy_s: f64,
     /// Seconds between changes of one deploy.
     pub one_deploy_s: f64,
-    /// Probability below which two changes of one deploy are named together.
-    pub joint_below: f64,
+    /// Seconds between a pipeline's deploy, or a changed configuration, and what it rolls out.
+    pub pipeline_s: f64,
+    /// Share of the likeliest one's weight from which another change of its deploy is named with it.
+    pub joint_from: f64,
 }
 
 /// Factors on a change's weight; each stands with its reason in the file.
@@ -77,18 +83,39 @@ pub struct Search {
 #[expect(missing_docs, reason = "each number has its sentence in model.toml, beside its value")]
 pub struct Factors {
     pub unrelated: f64,
+    pub of_others: f64,
+    pub uncovered: f64,
+    pub spared: f64,
+    pub healthy_elsewhere: f64,
     pub data_unchanged: f64,
     pub touches_probe: f64,
     pub touches_other: f64,
     pub unknown_mount: f64,
+    pub read_at_start: f64,
     pub scale: f64,
-    pub pod_ready: f64,
-    pub before_pods: f64,
     pub failed_before: f64,
     pub reverted: f64,
     pub touched_again: f64,
-    pub healed_in_force: f64,
+    pub restarted_again: f64,
     pub rollout_done: f64,
+    pub healed_by_itself: f64,
+    pub healed_in_force: f64,
+    pub history_strength: f64,
+    pub short_lead_s: f64,
+    pub key_unpublished: f64,
+    pub key_published: f64,
+}
+
+/// Whether the failing share follows a rollout.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dose {
+    /// Least that failures beside the new pods count.
+    pub least: f64,
+    /// Most that failures along the new pods count.
+    pub most: f64,
+    /// How often only a part of the executions fails where no change is behind it.
+    pub background_partial: f64,
 }
 
 impl Model {
@@ -119,5 +146,8 @@ mod tests {
         let sum: f64 = model.background_pattern.iter().map(|pattern| pattern.weight).sum();
         assert!((sum - 1.0).abs() < 1e-9, "background_pattern adds up to {sum}");
         assert!(model.background_pattern.iter().all(|pattern| !pattern.name.is_empty()));
+        for pattern in model.profile.values().flatten().chain(&model.background_pattern) {
+            assert!(pattern.mixtures().all(|shown| (shown.sum() - 1.0).abs() < 1e-9), "{pattern:?}");
+        }
     }
 }

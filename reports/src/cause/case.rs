@@ -1,0 +1,135 @@
+//! What is known of an incident when its cause is sought.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use storage::record::Change;
+use storage::window::Window;
+
+use super::class::{Class, Role, Seen};
+use super::index::Index;
+use crate::episode::{DOWN, Episode};
+use crate::input::{Input, after};
+use crate::interval::Interval;
+use crate::series::{Executed, Series};
+use crate::wording;
+
+/// What is known of an incident when its cause is sought.
+#[derive(Debug, Clone)]
+pub struct Case<'a> {
+    /// Everything that was recorded around it.
+    pub input: &'a Input,
+    /// The changes, ready to be searched.
+    pub index: &'a Index<'a>,
+    /// When it began.
+    pub start: Interval,
+    /// When it ended; absent while it lasts.
+    pub end: Option<Interval>,
+    /// What the probes of each failing target show together.
+    pub seen: BTreeMap<&'a str, Seen>,
+    /// The failing stretches.
+    pub failing: Vec<&'a Episode>,
+    /// Probes that stayed healthy, as `target/probe`.
+    pub healthy: Vec<String>,
+    /// Whether no probe fails in nearly all of its executions.
+    pub partial: bool,
+    /// Whether every failing probe was healthy at another agent meanwhile.
+    pub healthy_elsewhere: bool,
+}
+
+impl<'a> Case<'a> {
+    /// Gathers what the probes of the failing targets show from the onset on.
+    #[must_use]
+    pub fn new(
+        episodes: &'a [Episode],
+        start: Interval,
+        end: Option<Interval>,
+        input: &'a Input,
+        index: &'a Index<'a>,
+    ) -> Case<'a> {
+        let until = end.map_or(Timestamp::MAX, |end| after(end.hi, 1));
+        let span = Window { from: start.hi, until };
+        let mut seen: BTreeMap<&str, Seen> = BTreeMap::new();
+        let mut healthy = BTreeSet::new();
+        let targets: BTreeSet<&str> = episodes.iter().map(|episode| episode.target.as_str()).collect();
+        for target in targets {
+            let mut failing: BTreeMap<Role, (u64, Class)> = BTreeMap::new();
+            let here = seen.entry(target).or_default();
+            for series in input.of_target(target) {
+                let role = Role::of(series.kind, series.expect, series.variant);
+                let own = episodes.iter().filter(|episode| is_of(episode, series));
+                let (failed, reason) = own
+                    .fold((0, None), |(failed, reason), episode| (failed + episode.failed, reason.or(episode.reason)));
+                if failed > 0 {
+                    let class = failing.entry(role).or_insert((0, Class::Ok));
+                    if failed > class.0 {
+                        *class = (failed, Class::of(reason));
+                    }
+                } else if is_healthy(series, span) {
+                    healthy.insert(series.path());
+                    here.entry(role).or_insert(Class::Ok);
+                }
+            }
+            here.extend(failing.into_iter().map(|(role, (_, class))| (role, class)));
+        }
+        let failing: Vec<&Episode> = episodes.iter().collect();
+        let healthy =
+            healthy.into_iter().filter(|path| failing.iter().all(|episode| episode.path() != *path)).collect();
+        let partial = episodes.iter().all(|episode| episode.share < DOWN);
+        let healthy_elsewhere = episodes.iter().all(|episode| seen_healthy_elsewhere(episode, input));
+        Case { input, index, start, end, seen, failing, healthy, partial, healthy_elsewhere }
+    }
+
+    /// Whether a target fails.
+    #[must_use]
+    pub fn has(&self, target: &str) -> bool {
+        self.seen.contains_key(target)
+    }
+
+    /// Whether a change is linked to a target of the incident.
+    #[must_use]
+    pub fn links(&self, change: &Change) -> bool {
+        change.targets.iter().any(|target| self.has(target))
+    }
+
+    /// Whether a target was probed from the onset on and none of its probes failed more than now and then.
+    #[must_use]
+    pub fn is_well(&self, target: &str) -> bool {
+        let span = Window { from: self.start.hi, until: self.window().until };
+        let mut series = self.input.of_target(target).filter(|series| series.executed(span).all > 0).peekable();
+        series.peek().is_some() && series.all(|series| is_healthy(series, span))
+    }
+
+    /// The targets in words.
+    #[must_use]
+    pub fn target_names(&self) -> String {
+        wording::list(self.seen.keys().copied())
+    }
+
+    /// The whole stretch in which it may have lasted.
+    #[must_use]
+    pub fn window(&self) -> Window {
+        Window { from: self.start.lo, until: self.end.map_or(Timestamp::MAX, |end| after(end.hi, 1)) }
+    }
+}
+
+/// Whether a probe of an episode was healthy at every other agent that runs it, of which there is one at least.
+#[must_use]
+pub fn seen_healthy_elsewhere(episode: &Episode, input: &Input) -> bool {
+    let span = Window { from: episode.start.hi, until: after(episode.until(), 1) };
+    let mut others = input
+        .of_target(&episode.target)
+        .filter(|series| series.probe == episode.probe && series.agent != episode.agent)
+        .peekable();
+    others.peek().is_some() && others.all(|series| is_healthy(series, span))
+}
+
+/// Executed, and hardly ever failed.
+fn is_healthy(series: &Series, span: Window) -> bool {
+    let Executed { all, failed } = series.executed(span);
+    all > 0 && failed * 20 <= all
+}
+
+fn is_of(episode: &Episode, series: &Series) -> bool {
+    (&episode.target, &episode.probe, &episode.agent) == (&series.target, &series.probe, &series.agent)
+}
