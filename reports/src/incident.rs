@@ -221,7 +221,7 @@ fn incident(
     let start = start(&episodes);
     let end = end(&episodes);
     let detected_at = detected_at(&episodes)?;
-    let case = Case::new(&episodes, start, end, input, index);
+    let case = Case::new(&episodes, start, end, input, index, model);
     let Finding { verdict, causes, none_probability, background, blind_spots, mitigation } = cause::find(&case, model);
     let healthy = case.healthy.clone();
     let from = start.middle();

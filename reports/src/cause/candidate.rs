@@ -66,6 +66,7 @@ pub fn candidates<'a>(case: &Case<'a>, model: &Model) -> Vec<Candidate<'a>> {
         .filter(|change| !is_copy(change, case, model))
         .collect();
     let mut candidates: Vec<_> = near.iter().filter_map(|change| alone(change, case, model)).collect();
+    candidates.extend(near.iter().filter_map(|change| leak(change, case, model)));
     for trigger in near.iter().copied().filter(|change| starts_consumers(change)) {
         for change in case.index.waiting_for(trigger) {
             candidates.extend(put_in_force(change, trigger, case, model));
@@ -102,6 +103,13 @@ fn alone<'a>(change: &'a Change, case: &Case<'a>, model: &Model) -> Option<Candi
         prior: kinds::prior(change, model),
         linked: case.links(change),
     })
+}
+
+/// A rollout that uses something up until nothing is left.
+fn leak<'a>(change: &'a Change, case: &Case<'a>, model: &Model) -> Option<Candidate<'a>> {
+    let rollout = alone(change, case, model).filter(|_| change.kind == ChangeKind::Rollout)?;
+    let prior = rollout.prior * model.leak.share;
+    Some(Candidate { lag: "leak", profiles: vec![("leak", 1.0)], prior, ..rollout })
 }
 
 /// A change that took effect only when something started its consumers again.

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use storage::record::Change;
 use storage::window::Window;
 
 use super::class::{Class, Role, Seen};
 use super::index::Index;
+use super::model::Model;
 use crate::episode::{DOWN, Episode};
-use crate::input::{Input, after};
+use crate::input::{Input, after, shift};
 use crate::interval::Interval;
 use crate::series::{Executed, Series};
 use crate::wording;
@@ -33,6 +34,8 @@ pub struct Case<'a> {
     pub healthy: Vec<String>,
     /// Whether no probe fails in nearly all of its executions.
     pub partial: bool,
+    /// Whether the failing share climbs slowly.
+    pub climbs: bool,
     /// Whether every failing probe was healthy at another agent meanwhile.
     pub healthy_elsewhere: bool,
 }
@@ -46,6 +49,7 @@ impl<'a> Case<'a> {
         end: Option<Interval>,
         input: &'a Input,
         index: &'a Index<'a>,
+        model: &Model,
     ) -> Case<'a> {
         let until = end.map_or(Timestamp::MAX, |end| after(end.hi, 1));
         let span = Window { from: start.hi, until };
@@ -76,8 +80,9 @@ impl<'a> Case<'a> {
         let healthy =
             healthy.into_iter().filter(|path| failing.iter().all(|episode| episode.path() != *path)).collect();
         let partial = episodes.iter().all(|episode| episode.share < DOWN);
+        let climbs = climbs(episodes, input, model.leak.climb_s);
         let healthy_elsewhere = episodes.iter().all(|episode| seen_healthy_elsewhere(episode, input));
-        Case { input, index, start, end, seen, failing, healthy, partial, healthy_elsewhere }
+        Case { input, index, start, end, seen, failing, healthy, partial, climbs, healthy_elsewhere }
     }
 
     /// Whether a target fails.
@@ -122,6 +127,33 @@ pub fn seen_healthy_elsewhere(episode: &Episode, input: &Input) -> bool {
         .filter(|series| series.probe == episode.probe && series.agent != episode.agent)
         .peekable();
     others.peek().is_some() && others.all(|series| is_healthy(series, span))
+}
+
+/// Whether the failing share of the probe that failed most often grows from each third of its first hour to the next,
+/// by so much that a constant share would seldom do so. A rise that is over within `climb_s` is sudden.
+fn climbs(episodes: &[Episode], input: &Input, climb_s: f64) -> bool {
+    const LOOKED_AT: SignedDuration = SignedDuration::from_hours(1);
+    const SELDOM: f64 = 3.0;
+    let Some(hardest) = episodes.iter().max_by_key(|episode| episode.failed) else { return false };
+    let Some(series) = input.find(&hardest.target, &hardest.probe, &hardest.agent) else { return false };
+    let from = hardest.start.hi;
+    let until = hardest.end.map_or(Timestamp::MAX, |end| after(end.lo, 1)).min(shift(from, LOOKED_AT));
+    let executed = series.singles(Window { from, until }).filter(|sample| sample.executed());
+    let (mut all, mut failed, mut rank_sum) = (0.0_f64, 0.0_f64, 0.0_f64);
+    let mut healthy_late = false;
+    for sample in executed {
+        all += 1.0;
+        if sample.failed() {
+            failed += 1.0;
+            rank_sum += all;
+        } else if sample.time.duration_since(from).as_secs_f64() >= climb_s {
+            healthy_late = true;
+        }
+    }
+    // Mann-Whitney: whether failures come later than successes.
+    let well = all - failed;
+    let spread = (failed * well * (all + 1.0) / 12.0).sqrt();
+    healthy_late && spread > 0.0 && (rank_sum - failed * (all + 1.0) / 2.0) / spread >= SELDOM
 }
 
 /// Executed, and hardly ever failed.

@@ -30,6 +30,13 @@ pub(super) fn facts<'a>(
         let ratio = ratio.clamp(limits.least.ln(), limits.most.ln()).exp();
         say(if ratio >= 1.0 { Fact::FollowsPods } else { Fact::IgnoresPods }, ratio);
     }
+    if candidate.lag == "leak" {
+        let leak = model.leak;
+        match case.climbs {
+            true => say(Fact::Climbs, leak.climbs / leak.background_climbs),
+            false => say(Fact::Sudden, (1.0 - leak.climbs) / (1.0 - leak.background_climbs)),
+        }
+    }
     let Some(partial) = model.partial.get(candidate.lag) else { return };
     if case.partial {
         say(Fact::Partial, partial / limits.background_partial);

@@ -65,6 +65,10 @@ pub enum Fact<'a> {
     Partial,
     /// Nearly all executions fail.
     Whole,
+    /// The failing share grows slowly.
+    Climbs,
+    /// The failures are there at once.
+    Sudden,
     /// The same failures were there before it.
     FailedBefore,
     /// It was undone, and then the failures ended.
@@ -95,7 +99,9 @@ impl Fact<'_> {
             Fact::Unlinked | Fact::TouchesProbe | Fact::TouchesOther => Factor::Scope,
             Fact::ContentUnchanged | Fact::FailedBefore => Factor::Veto,
             Fact::Uncovered(_) | Fact::Spared(_) | Fact::HealthyElsewhere => Factor::Control,
-            Fact::FollowsPods | Fact::IgnoresPods | Fact::Partial | Fact::Whole => Factor::Dose,
+            Fact::FollowsPods | Fact::IgnoresPods | Fact::Partial | Fact::Whole | Fact::Climbs | Fact::Sudden => {
+                Factor::Dose
+            }
             Fact::Undone(_)
             | Fact::ChangedAgain(_)
             | Fact::ConsumersRestarted(_)
@@ -122,6 +128,8 @@ impl Fact<'_> {
             Fact::IgnoresPods => "the failing share does not follow the new pods".to_owned(),
             Fact::Partial => "only a part of the executions fails".to_owned(),
             Fact::Whole => "nearly every execution fails".to_owned(),
+            Fact::Climbs => "the failing share climbs slowly, as where something is used up".to_owned(),
+            Fact::Sudden => "the failures were there at once".to_owned(),
             Fact::FailedBefore => "the same probes failed the same way in the hour before it".to_owned(),
             Fact::Undone(by) => format!("failures ended after it was undone by {}", by.id),
             Fact::ChangedAgain(by) => format!("failures ended after it was changed again by {}", by.id),

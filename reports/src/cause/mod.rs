@@ -111,6 +111,7 @@ pub fn find(case: &Case<'_>, model: &Model) -> Finding {
     for weighed in &mut weighed {
         weighed.weight /= all;
     }
+    let mut weighed = weigh::without_twins(weighed);
     weighed.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.key().cmp(&b.key())));
     deploy::join(&mut weighed, model);
     let ceiling = if gaps.is_empty() { 1.0 } else { model.background.none_ceiling_with_gap };

@@ -19,6 +19,8 @@ pub struct Model {
     pub search: Search,
     /// Factors on a change's weight.
     pub factor: Factors,
+    /// What is used up slowly.
+    pub leak: Leak,
     /// Whether the failing share follows a rollout.
     pub dose: Dose,
     /// How often only a part of the executions fails, by the name of the delay.
@@ -104,6 +106,20 @@ pub struct Factors {
     pub short_lead_s: f64,
     pub key_unpublished: f64,
     pub key_published: f64,
+}
+
+/// What a rollout uses up until nothing is left.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leak {
+    /// Share of the harmful rollouts that leak.
+    pub share: f64,
+    /// How often the failing share then climbs slowly.
+    pub climbs: f64,
+    /// How often it does so otherwise.
+    pub background_climbs: f64,
+    /// From how many seconds on a climb is slow.
+    pub climb_s: f64,
 }
 
 /// Whether the failing share follows a rollout.

@@ -85,6 +85,20 @@ impl<'c, 'a> Scales<'c, 'a> {
     }
 }
 
+/// One explanation for each set of changes: where one can do harm in two ways, the weights add up, and the evidence of
+/// the likelier way stands.
+pub(super) fn without_twins(mut weighed: Vec<Weighed<'_>>) -> Vec<Weighed<'_>> {
+    weighed.sort_by(|a, b| a.key().cmp(&b.key()).then(b.weight.total_cmp(&a.weight)));
+    weighed.dedup_by(|twin, kept| {
+        let same = twin.key() == kept.key();
+        if same {
+            kept.weight += twin.weight;
+        }
+        same
+    });
+    weighed
+}
+
 impl Weighed<'_> {
     /// What tells explanations of one weight apart: the ids of what they name.
     pub(super) fn key(&self) -> (Vec<&str>, Option<&str>) {
