@@ -201,7 +201,8 @@ fn parse(text: &str, base: &Path, findings: &mut Findings) -> Option<Config> {
 fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Config> {
     check::later::check(&file, root, findings);
     check::changes::check(&file, root, &mut findings.mistakes);
-    let File { store, listen, api_token, retention, agent, targets: sections, changes, slos, corrections, .. } = file;
+    let File { store, listen, api_token, retention, agent, targets: sections, changes, .. } = file;
+    let (slos, corrections, model) = (file.slos, file.corrections, file.model);
     let store = locator(&store, &root.key("store"), base, findings);
     let web = check::web::check(listen, api_token, root, base, findings);
     let retention = check::retention::check(retention, &root.key("retention"), findings);
@@ -219,7 +220,8 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
         .collect();
     let changes = watched(changes, &links, base);
     let judged = check::judging::check(slos, corrections, &targets, root, findings);
-    let judging = Settings { links, ..judged };
+    let model = check::model::check(model, &root.key("model"), base, findings);
+    let judging = Settings { links, model, ..judged };
     Some(Config { store: store?, retention, agent, targets, judging, changes, web })
 }
 

@@ -132,7 +132,7 @@ mod tests {
         overlap.part(batch).unwrap();
         let time = |record: &Record| match record {
             Record::Result(result) => result.time.as_millisecond() - at(0).as_millisecond(),
-            Record::Change(_) | Record::Gap(_) => panic!("no result"),
+            Record::Change(_) | Record::Gap(_) | Record::Verdict(_) => panic!("no result"),
         };
         batch.iter().map(time).collect()
     }

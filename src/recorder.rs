@@ -329,6 +329,7 @@ fn stretch(record: &Record) -> (Timestamp, Timestamp) {
         Record::Result(result) => (Some(result.time), Some(result.time)),
         Record::Change(change) => (change.lo(), change.hi()),
         Record::Gap(gap) => (Some(gap.from), Some(gap.until)),
+        Record::Verdict(verdict) => (Some(verdict.time), Some(verdict.time)),
     };
     // Only a change that the store would refuse has no moment.
     let from = from.unwrap_or_else(Timestamp::now);

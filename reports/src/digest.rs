@@ -21,9 +21,11 @@ pub fn inputs(input: &Input, settings: &Settings, window: Window) -> String {
     lines.extend(settings.slos.iter().map(|slo| format!("slo {slo:?}")));
     lines.extend(settings.corrections.iter().map(|correction| format!("correction {correction:?}")));
     lines.extend(settings.every.iter().map(|(target, every)| format!("every {target} {every:?}")));
+    lines.push(format!("model {:?}", settings.model));
     let json = |value: serde_json::Result<String>| value.unwrap_or_default();
     lines.extend(input.changes.iter().map(|change| format!("change {}", json(serde_json::to_string(change)))));
     lines.extend(input.gaps.iter().map(|gap| format!("gap {}", json(serde_json::to_string(gap)))));
+    lines.extend(input.verdicts.iter().map(|verdict| format!("verdict {}", json(serde_json::to_string(verdict)))));
     for series in &input.series {
         lines.push(format!(
             "series {}/{} {} {} {:?}",

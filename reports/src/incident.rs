@@ -16,6 +16,7 @@ use crate::episode::{DOWN, Episode, episodes};
 use crate::input::{Input, after};
 use crate::interval::Interval;
 use crate::period::seconds_between;
+use crate::said::Confirmed;
 use crate::series::Series;
 use crate::settings::Settings;
 use crate::slow::slow;
@@ -57,6 +58,8 @@ pub struct Incident {
     pub durations_s: Durations,
     /// What it cost each objective.
     pub budget: Vec<Cost>,
+    /// What a person said of the cause.
+    pub confirmed: Option<Confirmed>,
 }
 
 /// How bad an incident is.
@@ -247,6 +250,7 @@ fn incident(
         mitigation,
         durations_s,
         budget: Vec::new(),
+        confirmed: None,
         episodes,
     })
 }

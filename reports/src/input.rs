@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use storage::error::Error;
-use storage::record::{Change, Gap, Outcome, ProbeResult, Record, to_milliseconds};
+use storage::record::{Change, Gap, Outcome, ProbeResult, Record, Verdict, to_milliseconds};
 use storage::sqlite::reader::{Reader, SeriesKey};
 use storage::sqlite::writer::derived_id;
 use storage::window::Window;
@@ -23,6 +23,8 @@ pub struct Input {
     pub changes: Vec<Change>,
     /// Gaps by their beginning, those that join made one.
     pub gaps: Vec<Gap>,
+    /// What people said of incidents, of all times, in any order.
+    pub verdicts: Vec<Verdict>,
     /// First moment of which the store cannot know yet: start of the newest result plus its interval.
     pub watermark: Option<Timestamp>,
     /// Start of the newest result.
@@ -43,6 +45,7 @@ impl Input {
         let mut results: BTreeMap<(String, String, String), BTreeMap<Timestamp, ProbeResult>> = BTreeMap::new();
         let mut changes = BTreeMap::new();
         let mut gaps = Vec::new();
+        let mut verdicts = BTreeMap::new();
         for record in records {
             match record {
                 Record::Result(result) => {
@@ -56,9 +59,16 @@ impl Input {
                     changes.insert(change.id.clone(), change);
                 }
                 Record::Gap(gap) => gaps.push(gap),
+                Record::Verdict(mut verdict) => {
+                    if verdict.id.is_empty() {
+                        verdict.id = Verdict::id_of(&verdict.incident);
+                    }
+                    verdicts.insert(verdict.id.clone(), verdict);
+                }
             }
         }
-        let mut input = Input { changes: changes.into_values().collect(), gaps, ..Input::default() };
+        let verdicts = verdicts.into_values().collect();
+        let mut input = Input { changes: changes.into_values().collect(), gaps, verdicts, ..Input::default() };
         for (_, results) in results {
             let Some((first, newest)) = results.values().next().zip(results.values().next_back()) else { continue };
             let mut series = Series::new(newest, first.time);
@@ -119,6 +129,7 @@ impl Input {
         }
         input.changes = reader.changes(Some(stretch(window, DORMANT, AROUND)))?;
         input.gaps = reader.gaps(Some(far))?;
+        input.verdicts = reader.verdicts(None)?;
         input.sort();
         Ok(input)
     }

@@ -13,6 +13,7 @@ pub mod interval;
 pub mod link;
 pub mod period;
 pub mod report;
+pub mod said;
 pub mod series;
 pub mod settings;
 pub mod slo;

@@ -14,6 +14,7 @@ use crate::incident::{Blame, Cost, Incident, incidents};
 use crate::input::{Input, shift};
 use crate::link;
 use crate::period;
+use crate::said;
 use crate::settings::{Correction, Settings, Slo};
 use crate::slo::{self, Judged, Status};
 use crate::tally::{Event, Tally};
@@ -28,9 +29,6 @@ pub enum Error {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] storage::error::Error),
-    /// The built-in numbers do not parse.
-    #[error("the built-in attribution model is broken: {0}")]
-    Model(#[from] toml::de::Error),
     /// There is no incident of this id in the window.
     #[error("no incident `{0}` in this window: `authprobe report incidents` lists them")]
     UnknownIncident(String),
@@ -150,11 +148,11 @@ pub fn build(reader: &Reader, settings: &Settings, request: &Request) -> Result<
 /// # Errors
 /// When the incident that was asked for does not exist.
 pub fn build_from(input: &Input, settings: &Settings, request: &Request) -> Result<Report, Error> {
-    let model = Model::built_in()?;
+    let model = &settings.model;
     match request.kind {
-        Kind::Slo => Ok(Report::Slo(build_slo(input, settings, &model, request))),
-        Kind::Incidents => build_incidents(input, settings, &model, request).map(Report::Incidents),
-        Kind::Timeline => build_timeline(input, settings, &model, request).map(Report::Timeline),
+        Kind::Slo => Ok(Report::Slo(build_slo(input, settings, model, request))),
+        Kind::Incidents => build_incidents(input, settings, model, request).map(Report::Incidents),
+        Kind::Timeline => build_timeline(input, settings, model, request).map(Report::Timeline),
     }
 }
 
@@ -244,6 +242,7 @@ fn build_timeline(
 /// The incidents with what each of them cost the objectives.
 fn with_costs(input: &Input, settings: &Settings, model: &Model, request: &Request) -> Vec<Incident> {
     let mut incidents = incidents(input, settings, model);
+    said::tell(&mut incidents, &input.verdicts);
     let horizon = horizon(input, request);
     for slo in &settings.slos {
         let Some(window) = own_window(slo, request, input.watermark) else { continue };

@@ -12,6 +12,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::cause::model::Model;
 use crate::link::Link;
 
 /// All that the configuration says about judging.
@@ -25,6 +26,8 @@ pub struct Settings {
     pub every: BTreeMap<String, Duration>,
     /// What belongs to a target in Kubernetes, by the target's name.
     pub links: BTreeMap<String, Link>,
+    /// The numbers that attribution rests on.
+    pub model: Model,
 }
 
 /// One service level objective.

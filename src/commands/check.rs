@@ -188,7 +188,7 @@ async fn all(selected: Vec<(&TargetConfig, HashSet<String>)>, shared: &Shared, a
 fn result(record: Record) -> Option<ProbeResult> {
     match record {
         Record::Result(result) => Some(result),
-        Record::Change(_) | Record::Gap(_) => None,
+        Record::Change(_) | Record::Gap(_) | Record::Verdict(_) => None,
     }
 }
 

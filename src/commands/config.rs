@@ -1,9 +1,10 @@
-//! `authprobe config`: says everything that is wrong with the configuration, and prints its JSON Schema.
+//! `authprobe config`: says everything that is wrong with the configuration, and prints its JSON Schema and numbers.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use reports::cause::model::BUILT_IN;
 
 use crate::config::mistake::Mistakes;
 use crate::config::{self, Loaded};
@@ -15,7 +16,8 @@ use crate::output;
 #[command(after_help = "\
 Examples:
   authprobe config check -c /etc/authprobe/authprobe.yaml
-  authprobe config schema > authprobe.schema.json")]
+  authprobe config schema > authprobe.schema.json
+  authprobe config model > model.toml")]
 pub(crate) struct ConfigCommand {
     #[command(subcommand)]
     what: What,
@@ -31,12 +33,15 @@ enum What {
     },
     /// Print the JSON Schema of the file, for editors
     Schema,
+    /// Print the numbers that attribution rests on, to copy from for the file that `model:` names
+    Model,
 }
 
 pub(crate) fn run(args: ConfigCommand) -> anyhow::Result<Exit> {
     match args.what {
         What::Check { config } => check(&config, &mut output::stdout(), &mut io::stderr()),
         What::Schema => schema(&mut output::stdout()),
+        What::Model => model(&mut output::stdout()),
     }
 }
 
@@ -57,6 +62,11 @@ fn check(file: &Path, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resul
 fn schema(out: &mut dyn Write) -> anyhow::Result<Exit> {
     let text = serde_json::to_string_pretty(&config::schema()).context("the JSON Schema cannot be written")?;
     writeln!(out, "{text}").context("the JSON Schema cannot be written")?;
+    Ok(Exit::Fine)
+}
+
+fn model(out: &mut dyn Write) -> anyhow::Result<Exit> {
+    out.write_all(BUILT_IN.as_bytes()).context("the numbers cannot be written")?;
     Ok(Exit::Fine)
 }
 

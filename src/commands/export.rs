@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::file;
 use crate::progress::{self, Unit};
 
-/// Write the records of a store as NDJSON: results by time, then changes, then gaps
+/// Write the records of a store as NDJSON: results by time, then changes, gaps and verdicts
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -29,7 +29,8 @@ Examples:
   authprobe export --last 7d --target orchestrator -o week.ndjson
   authprobe export --from 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z | gzip > november.ndjson.gz
 
-A window takes the results that began in it, and the changes and gaps that overlap it.")]
+A window takes the results that began in it, the changes and gaps that overlap it, and the verdicts on incidents that
+began, or were judged, in it.")]
 pub(crate) struct Export {
     /// Store to read: PATH or sqlite:PATH
     #[arg(long, value_name = "URL")]
@@ -47,7 +48,7 @@ pub(crate) struct Export {
     #[arg(long, value_name = "D", value_parser = humantime::parse_duration, conflicts_with_all = ["from", "until"])]
     last: Option<Duration>,
 
-    /// Export these targets only, and the changes that name one of them or none; gaps are always exported
+    /// Export these targets only, and the changes and verdicts that name one of them or none; gaps are always exported
     #[arg(long, value_name = "GLOB", value_parser = glob)]
     target: Option<GlobMatcher>,
 
@@ -115,8 +116,8 @@ fn length(reader: &Reader, window: Option<Window>) -> Result<Option<u64>, Error>
     if window.is_some() {
         return Ok(None);
     }
-    let Totals { results, changes, gaps } = reader.counts()?;
-    Ok(Some(results + changes + gaps))
+    let Totals { results, changes, gaps, verdicts } = reader.counts()?;
+    Ok(Some(results + changes + gaps + verdicts))
 }
 
 pub(super) fn window(
@@ -135,9 +136,11 @@ pub(super) fn window(
 }
 
 fn concerns(record: &Record, target: &GlobMatcher) -> bool {
+    let one_of = |names: &[String]| names.is_empty() || names.iter().any(|name| target.is_match(name));
     match record {
         Record::Result(result) => target.is_match(&result.target),
-        Record::Change(change) => change.targets.is_empty() || change.targets.iter().any(|name| target.is_match(name)),
+        Record::Change(change) => one_of(&change.targets),
+        Record::Verdict(verdict) => one_of(&verdict.targets),
         Record::Gap(_) => true,
     }
 }

@@ -7,7 +7,9 @@ mod config;
 mod demo;
 mod export;
 mod import;
+mod incidents;
 mod init;
+mod note;
 pub(crate) mod report;
 pub(crate) mod run;
 mod store;
@@ -63,6 +65,8 @@ enum Command {
     Run(run::Run),
     Report(report::Report),
     Changes(changes::Changes),
+    Incidents(incidents::Incidents),
+    Note(note::Note),
     Import(import::Import),
     Export(export::Export),
     Store(store::Store),
@@ -85,6 +89,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Run(args) => run::run(args),
         Command::Report(args) => report::run(args),
         Command::Changes(args) => changes::run(args),
+        Command::Incidents(args) => incidents::run(args),
+        Command::Note(args) => note::run(args),
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),
         Command::Store(args) => store::run(args),
@@ -126,4 +132,24 @@ pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     // Name resolution blocks a thread; a dead name server must not take all of them.
     const BLOCKING_THREADS: usize = 64;
     tokio::runtime::Builder::new_multi_thread().max_blocking_threads(BLOCKING_THREADS).enable_all().build()
+}
+
+/// Longest text that a person gives on the command line, in characters.
+const LONGEST_TEXT: usize = 1000;
+
+/// A text of one line that a person gives.
+///
+/// # Errors
+/// When it is empty, too long, or holds control characters.
+fn text(given: &str) -> Result<String, String> {
+    let given = given.trim();
+    if given.is_empty() {
+        Err("it is empty".into())
+    } else if given.chars().count() > LONGEST_TEXT {
+        Err(format!("it has more than {LONGEST_TEXT} characters"))
+    } else if given.contains(char::is_control) {
+        Err("it holds control characters, such as a new line".into())
+    } else {
+        Ok(given.to_owned())
+    }
 }

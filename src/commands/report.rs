@@ -131,7 +131,7 @@ pub(crate) fn run(args: Report) -> anyhow::Result<Exit> {
             eprintln!("{error}");
             return Ok(Exit::Usage);
         }
-        Err(error @ (Error::Store(_) | Error::Model(_))) => return Err(error.into()),
+        Err(error @ Error::Store(_)) => return Err(error.into()),
     };
     match args.output.filter(|file| file != Path::new("-")) {
         Some(output) => {
@@ -185,7 +185,10 @@ fn format(args: &Report) -> Result<Format, Wrong> {
 }
 
 /// The configured store and how it is judged; nothing and the defaults where there is no configuration.
-fn settings(file: Option<&Path>) -> Result<(Option<Locator>, Settings), config::mistake::Mistakes> {
+///
+/// # Errors
+/// Everything that is wrong with the configuration.
+pub(super) fn settings(file: Option<&Path>) -> Result<(Option<Locator>, Settings), config::mistake::Mistakes> {
     let file = match file {
         Some(file) => file,
         None if Path::new(config::DEFAULT_FILE).exists() => Path::new(config::DEFAULT_FILE),

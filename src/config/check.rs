@@ -7,6 +7,7 @@ pub(super) mod kinds;
 mod kubernetes;
 pub(super) mod later;
 mod logs;
+pub(super) mod model;
 mod postgres;
 pub(super) mod retention;
 pub(super) mod target;

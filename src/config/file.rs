@@ -1,5 +1,6 @@
 //! The configuration file as it is written: the program's own keys around the settings of each part.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -44,6 +45,9 @@ pub(crate) struct File {
     /// Stretches that count in no objective.
     #[serde(default)]
     pub(super) corrections: Vec<Correction>,
+    /// Numbers of attribution that replace built-in ones, TOML; `authprobe config model` prints those. A relative path
+    /// begins at this file's directory.
+    pub(super) model: Option<PathBuf>,
     /// Reports that are written on a schedule.
     #[serde(default)]
     pub(super) reports: Vec<ScheduledReport>,
@@ -52,7 +56,7 @@ pub(crate) struct File {
     pub(super) alerts: Vec<Receiver>,
 }
 
-/// How long records are kept. Changes and gaps are few and stay.
+/// How long records are kept. Changes, gaps and verdicts are few and stay as long as sums.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Retention")]
 pub(super) struct Keep {

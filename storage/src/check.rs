@@ -1,6 +1,6 @@
 //! What a record must hold to be kept.
 
-use crate::record::{Change, Gap, Phases, ProbeResult, Record};
+use crate::record::{Change, Gap, Phases, ProbeResult, Record, Verdict};
 
 /// Why a record is not kept. Names fields, never repeats what stands in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,13 @@ pub enum Refusal {
     /// A gap that lasts no time.
     #[error("`from` is not before `until`")]
     EmptyGap,
+    /// A delay that is none.
+    #[error("`lag_s` is not a number of seconds within 100 years")]
+    Lag,
 }
+
+/// Longest delay from a change to an incident, in seconds: a hundred years.
+const LONGEST_LAG_S: f64 = 36_525.0 * 86_400.0;
 
 /// Says whether `record` can be kept as it is.
 ///
@@ -38,6 +44,7 @@ pub fn check(record: &Record) -> Result<(), Refusal> {
         Record::Result(result) => check_result(result),
         Record::Change(change) => check_change(change),
         Record::Gap(gap) => check_gap(gap),
+        Record::Verdict(verdict) => check_verdict(verdict),
     }
 }
 
@@ -74,6 +81,14 @@ fn check_change(change: &Change) -> Result<(), Refusal> {
 fn check_gap(gap: &Gap) -> Result<(), Refusal> {
     filled("feed", &gap.feed)?;
     if gap.from < gap.until { Ok(()) } else { Err(Refusal::EmptyGap) }
+}
+
+fn check_verdict(verdict: &Verdict) -> Result<(), Refusal> {
+    filled("incident", &verdict.incident)?;
+    match verdict.lag_s {
+        Some(seconds) if !(-LONGEST_LAG_S..=LONGEST_LAG_S).contains(&seconds) => Err(Refusal::Lag),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Whole milliseconds of a schedule, from 1 ms to about 31,000 years.

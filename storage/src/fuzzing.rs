@@ -73,6 +73,7 @@ mod tests {
         b"\"gap\"",
         b"\"result\"",
         b"\"change\"",
+        b"\"verdict\"",
         b"\"detail\":",
         b"\"every_s\":",
         b"\"phases_us\":",
@@ -92,6 +93,7 @@ mod tests {
                 include_str!("../../fuzz/seeds/lines/result.ndjson"),
                 include_str!("../../fuzz/seeds/lines/change.ndjson"),
                 include_str!("../../fuzz/seeds/lines/gap.ndjson"),
+                include_str!("../../fuzz/seeds/lines/verdict.ndjson"),
             ]), 1..4),
             alterations in alterations(PIECES),
         ) {

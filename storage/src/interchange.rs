@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::check;
-use crate::record::{Change, DETAIL_LIMIT, Gap, ProbeResult, Record};
+use crate::record::{Change, DETAIL_LIMIT, Gap, ProbeResult, Record, Verdict};
 
 /// Longest line that is read, in bytes.
 pub const LINE_LIMIT: usize = 1 << 20;
@@ -109,6 +109,7 @@ pub fn parse(line: &str) -> Result<(Record, u64), String> {
         Result,
         Change,
         Gap,
+        Verdict,
     }
 
     if !line.trim_ascii_start().starts_with('{') {
@@ -119,6 +120,7 @@ pub fn parse(line: &str) -> Result<(Record, u64), String> {
         Kind::Result => fields::<ProbeResult>(line).map(|(result, unknown)| (Record::Result(result), unknown))?,
         Kind::Change => fields::<Change>(line).map(|(change, unknown)| (Record::Change(change), unknown))?,
         Kind::Gap => fields::<Gap>(line).map(|(gap, unknown)| (Record::Gap(gap), unknown))?,
+        Kind::Verdict => fields::<Verdict>(line).map(|(verdict, unknown)| (Record::Verdict(verdict), unknown))?,
     };
     if let Record::Result(ProbeResult { detail: Some(detail), .. }) = &mut record
         && let Some((end, _)) = detail.char_indices().nth(DETAIL_LIMIT)

@@ -14,7 +14,6 @@ use crate::window::at_millisecond;
 /// One line of the interchange, one message to the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "changes are few; a box on each would burden every reader of one")]
 pub enum Record {
     /// One execution (or missed execution) of one probe.
     Result(ProbeResult),
@@ -22,6 +21,8 @@ pub enum Record {
     Change(Change),
     /// A stretch in which a feed was blind.
     Gap(Gap),
+    /// What a person said about the cause of an incident.
+    Verdict(Verdict),
 }
 
 /// One execution of one probe. (target, probe, agent, time) identifies it.
@@ -486,6 +487,73 @@ pub struct Gap {
     /// Why, in a few words.
     #[serde(default)]
     pub why: String,
+}
+
+words! {
+    /// What a person said about the cause that was named.
+    Decision {
+        /// The cause is known: the changes that are given, or none where none is.
+        Confirmed = 0 "confirmed",
+        /// The named cause is wrong.
+        Rejected = 1 "rejected",
+    }
+}
+
+/// What a person said about the cause of an incident. It carries all that is learned from it, so that the results and
+/// changes of then need not be kept. `id` identifies it; absent in the interchange, it is derived from the incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Identifies the verdict; one incident has one, unless somebody chose ids of their own.
+    #[serde(default)]
+    pub id: String,
+    /// When it was said.
+    pub time: Timestamp,
+    /// Id of the incident.
+    pub incident: String,
+    /// What was said.
+    pub decision: Decision,
+    /// Ids of the changes that are confirmed or rejected; none where it is confirmed that no recorded change is behind it.
+    #[serde(default)]
+    pub changes: Vec<String>,
+    /// Id of what put a dormant change in force.
+    #[serde(default)]
+    pub trigger: Option<String>,
+    /// Kind of the first change.
+    #[serde(default)]
+    pub kind: Option<ChangeKind>,
+    /// Targets that failed.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// Middle of the stretch in which the incident began.
+    #[serde(default)]
+    pub start: Option<Timestamp>,
+    /// Seconds from the change, or from its trigger, to that.
+    #[serde(default)]
+    pub lag_s: Option<f64>,
+    /// Name that the attribution model gives to such a delay.
+    #[serde(default)]
+    pub lag: Option<String>,
+    /// Who said it, where that was told: a role or a team does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub author: String,
+    /// Why, in a sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+impl Verdict {
+    /// Id of the verdict on an incident that comes without one.
+    #[must_use]
+    pub fn id_of(incident: &str) -> String {
+        format!("v-{incident}")
+    }
+
+    /// The moments that it tells of, from the first to the last: the incident began, and somebody judged it.
+    #[must_use]
+    pub fn span(&self) -> (Timestamp, Timestamp) {
+        let start = self.start.unwrap_or(self.time);
+        (start.min(self.time), start.max(self.time))
+    }
 }
 
 /// Cuts a moment to whole milliseconds, the resolution in which starts are kept.

@@ -9,6 +9,7 @@ mod daemon;
 mod demo_api;
 mod harness;
 mod help;
+mod incidents_command;
 mod interchange;
 mod kubernetes;
 mod real_servers;

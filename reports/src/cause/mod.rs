@@ -3,6 +3,7 @@
 use serde::Serialize;
 use storage::record::ChangeKind;
 
+use crate::interval::Interval;
 use crate::settings::ratio;
 
 use case::Case;
@@ -18,7 +19,9 @@ pub mod evidence;
 pub mod index;
 pub mod kinds;
 pub mod lag;
+pub mod learn;
 pub mod model;
+pub mod overlay;
 
 mod background;
 mod deploy;
@@ -75,6 +78,12 @@ pub struct Cause {
     pub probability: f64,
     /// The probability in a word.
     pub label: &'static str,
+    /// When it came into force.
+    #[serde(skip)]
+    pub at: Interval,
+    /// Name of its delay in the model.
+    #[serde(skip)]
+    pub lag: &'static str,
     /// What speaks for it, the strongest first.
     #[serde(rename = "for")]
     pub supports: Vec<Evidence>,
@@ -98,6 +107,7 @@ pub const NAMED: f64 = 0.5;
 
 /// Probability below which an explanation is not listed.
 const LISTED: f64 = 0.001;
+
 /// Weighs every explanation of an incident.
 #[must_use]
 pub fn find(case: &Case<'_>, model: &Model) -> Finding {
@@ -147,6 +157,8 @@ fn told(weighed: &Weighed<'_>, case: &Case<'_>, model: &Model, blindness: f64) -
         says: says::candidate(&weighed.candidate),
         probability: floor(weighed.weight),
         label: says::label(weighed.weight),
+        at: weighed.candidate.at,
+        lag: weighed.candidate.lag,
         supports,
         against,
     })

@@ -25,6 +25,8 @@ pub struct Model {
     pub dose: Dose,
     /// How often only a part of the executions fails, by the name of the delay.
     pub partial: BTreeMap<String, f64>,
+    /// How much what people said changes the numbers.
+    pub learning: Learning,
     /// Chance that a change of a kind breaks what depends on it.
     pub prior: BTreeMap<String, f64>,
     /// Delay from a change to its effect.
@@ -134,13 +136,34 @@ pub struct Dose {
     pub background_partial: f64,
 }
 
+/// How much what people said changes the numbers; each stands with its reason in the file.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each number has its sentence in model.toml, beside its value")]
+pub struct Learning {
+    pub kind_changes: f64,
+    pub target_changes: f64,
+    pub background_incidents: f64,
+    pub lag_samples: f64,
+    pub at_most_times: f64,
+}
+
+/// The file that this version ships with, for those who want to copy from it.
+pub const BUILT_IN: &str = include_str!("model.toml");
+
 impl Model {
     /// The numbers that this version ships with.
     ///
     /// # Errors
     /// When the file that was built in does not parse; a test rules that out.
     pub fn built_in() -> Result<Model, toml::de::Error> {
-        toml::from_str(include_str!("model.toml"))
+        toml::from_str(BUILT_IN)
+    }
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Model::built_in().unwrap_or_else(|_| unreachable!("a test reads the built-in file"))
     }
 }
 

@@ -8,6 +8,7 @@ use super::candidate::Candidate;
 use super::case::Case;
 use super::class::{self, Seen};
 use super::evidence::{Evidence, Fact, Factor};
+use super::learn::Learned;
 use super::model::Model;
 use super::{background, dose, history, lag, recovery, says, scope};
 
@@ -30,6 +31,7 @@ pub(super) struct Scales<'c, 'a> {
     model: &'c Model,
     /// Likelihood of what is seen without a change.
     pub(super) background: f64,
+    learned: Learned<'c>,
     seen: Vec<&'c Seen>,
     fits: BTreeMap<&'static str, f64>,
 }
@@ -41,19 +43,20 @@ impl<'c, 'a> Scales<'c, 'a> {
     pub(super) fn new(case: &'c Case<'a>, model: &'c Model) -> Scales<'c, 'a> {
         let seen: Vec<&Seen> = case.seen.values().collect();
         let background = background::likelihood(&seen, model);
-        Scales { case, model, background, seen, fits: BTreeMap::new() }
+        let learned = Learned::before(model, &case.input.verdicts, case.start.lo);
+        Scales { case, model, background, learned, seen, fits: BTreeMap::new() }
     }
 
     /// The weight of no change at all, while feeds see everything.
     pub(super) fn none(&self) -> f64 {
         let hours = (self.case.start.width_s() / 3600.0).max(1.0 / 3_600_000.0);
-        self.model.background.rate_per_hour * hours * self.background
+        self.learned.rate_per_hour() * hours * self.background
     }
 
     /// Weighs a candidate; nothing where it cannot be the cause.
     pub(super) fn weigh(&mut self, candidate: Candidate<'a>) -> Option<Weighed<'a>> {
         let (case, model) = (self.case, self.model);
-        let parts = model.lag.get(candidate.lag)?;
+        let parts = self.learned.lag(candidate.lag)?;
         let seconds = |from: Timestamp, until: Timestamp| until.duration_since(from).as_secs_f64();
         let latest = lag::at_most(parts, seconds(candidate.at.lo, case.start.hi), candidate.duration_s);
         let earliest = lag::at_most(parts, seconds(candidate.at.hi, case.start.lo), candidate.duration_s);
@@ -72,7 +75,7 @@ impl<'c, 'a> Scales<'c, 'a> {
         history::facts(&candidate, case, model, &mut say);
         recovery::facts(&candidate, case, model, &mut say);
         let factors: f64 = facts.iter().map(|(_, ratio)| ratio.ln()).sum::<f64>().exp();
-        let weight = candidate.prior * timing * fit * factors;
+        let weight = candidate.prior * self.learned.times(&candidate) * timing * fit * factors;
         let any_moment = (case.start.width_s() / (model.search.hours * 3600.0)).max(1e-9);
         Some(Weighed { candidate, weight, timing: timing / any_moment, class: fit / self.background, facts })
     }

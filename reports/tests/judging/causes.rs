@@ -178,6 +178,7 @@ fn everything_moved_by_a_week_is_judged_the_same() {
             ..change
         }),
         Record::Gap(gap) => Record::Gap(Gap { from: gap.from + week, until: gap.until + week, ..gap }),
+        Record::Verdict(verdict) => Record::Verdict(verdict),
     });
     let input = reports::input::Input::from_records(moved);
     let model = reports::cause::model::Model::built_in().unwrap();

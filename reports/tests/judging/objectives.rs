@@ -158,7 +158,7 @@ fn two_agents_are_counted_apart() {
             let twin = storage::record::ProbeResult { agent: "paris".into(), ..result.clone() };
             vec![Record::Result(result), Record::Result(twin)]
         }
-        Record::Change(_) | Record::Gap(_) => unreachable!(),
+        Record::Change(_) | Record::Gap(_) | Record::Verdict(_) => unreachable!(),
     });
     assert_eq!(judge(records.collect(), slo("all", "*/*", 99.0), None).expected, 240);
 }

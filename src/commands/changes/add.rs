@@ -87,7 +87,7 @@ pub(super) fn run(args: Add) -> anyhow::Result<Exit> {
         eprintln!("authprobe changes add: {refusal}");
         return Ok(Exit::Usage);
     }
-    let exit = if post.is_wanted() { post.send(&change)? } else { keep(&change, store)? };
+    let exit = if post.is_wanted() { post.send(&change, "authprobe changes add")? } else { keep(&change, store)? };
     if exit == Exit::Fine {
         writeln!(output::stdout(), "{}", change.id)?;
     }
@@ -119,7 +119,11 @@ fn change(args: Add, now: Timestamp) -> Change {
     change
 }
 
-fn keep(change: &Change, store: Option<String>) -> anyhow::Result<Exit> {
+/// Writes the change to a store.
+///
+/// # Errors
+/// When the store cannot be written.
+pub(in crate::commands) fn keep(change: &Change, store: Option<String>) -> anyhow::Result<Exit> {
     let Locator::Sqlite(path) = store_locator(store)?;
     let mut writer = Writer::open(&path)?;
     writer.append(&[Record::Change(change.clone())])?;

@@ -1,8 +1,8 @@
 //! `authprobe changes`: records a change by hand or from a pipeline, lists what is recorded, and follows it.
 
-mod add;
+pub(in crate::commands) mod add;
 mod list;
-mod post;
+pub(in crate::commands) mod post;
 mod shown;
 mod watch;
 

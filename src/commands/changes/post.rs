@@ -24,7 +24,7 @@ const SHOWN: usize = 2000;
 
 /// Which daemon is told, and how.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct Post {
+pub(in crate::commands) struct Post {
     /// Daemon to tell instead of writing to a store: URL of its `listen` address
     #[arg(long, value_name = "URL", value_parser = server)]
     server: Option<Url>,
@@ -51,20 +51,20 @@ struct Failed {
 
 impl Post {
     /// Whether a daemon is to be told.
-    pub(super) fn is_wanted(&self) -> bool {
+    pub(in crate::commands) fn is_wanted(&self) -> bool {
         self.server.is_some()
     }
 
-    /// Tells it.
+    /// Tells it, in the name of a command.
     ///
     /// # Errors
     /// When it was not reached in time, or could not take it.
-    pub(super) fn send(&self, change: &Change) -> anyhow::Result<Exit> {
+    pub(in crate::commands) fn send(&self, change: &Change, command: &str) -> anyhow::Result<Exit> {
         let Some(server) = &self.server else { return Ok(Exit::Usage) };
         let token = match self.token() {
             Ok(token) => token,
             Err(why) => {
-                eprintln!("authprobe changes add: {why}");
+                eprintln!("{command}: {why}");
                 return Ok(Exit::Usage);
             }
         };
@@ -75,7 +75,7 @@ impl Post {
             Ok(()) => Ok(Exit::Fine),
             Err(Failed { why, again: true }) => anyhow::bail!("{server} was not told: {why}"),
             Err(Failed { why, again: false }) => {
-                eprintln!("authprobe changes add: {server} refused it: {why}");
+                eprintln!("{command}: {server} refused it: {why}");
                 Ok(Exit::Usage)
             }
         }

@@ -52,6 +52,7 @@ struct Page<'a> {
     results: u64,
     changes: u64,
     gaps: u64,
+    verdicts: u64,
     series: u64,
     hot: u64,
     late: u64,
@@ -112,6 +113,7 @@ fn page<'a>(locator: &Locator, measured: &'a Measured) -> Page<'a> {
         results: totals.results,
         changes: totals.changes,
         gaps: totals.gaps,
+        verdicts: totals.verdicts,
         series: *series,
         hot: *hot,
         late: *late,
@@ -127,12 +129,12 @@ fn page<'a>(locator: &Locator, measured: &'a Measured) -> Page<'a> {
 }
 
 fn table(page: &Page<'_>, out: &mut impl Write) -> io::Result<()> {
-    let Page { store, format, changes, gaps, .. } = page;
+    let Page { store, format, changes, gaps, verdicts, .. } = page;
     let [results, series, hot, late, sealed, blocks] =
         [page.results, page.series, page.hot, page.late, page.sealed, page.blocks].map(HumanCount);
     let [file, free, log] = [page.file_bytes, page.free_bytes, page.log_bytes].map(HumanBytes);
     writeln!(out, "{store}, format {format}: {file}, of which {free} free; log {log}")?;
-    writeln!(out, "{results} results of {series} series, {changes} changes, {gaps} gaps")?;
+    writeln!(out, "{results} results of {series} series, {changes} changes, {gaps} gaps, {verdicts} verdicts")?;
     if let (Some(first), Some(last)) = (page.first, page.last) {
         writeln!(out, "from {first:.0} to {last:.0}")?;
     }
@@ -176,12 +178,12 @@ mod tests {
     fn measured() -> Measured {
         let part = |name: &str, bytes, rows| Part { name: name.into(), bytes, rows };
         Measured {
-            format: 3,
+            format: 4,
             file_bytes: 81_920_000,
             log_bytes: 4_194_304,
             free_bytes: 1_048_576,
             tables: vec![part("block", 74_000_000, 600), part("hot", 5_000_000, 38_300)],
-            totals: Totals { results: 8_638_300, changes: 12, gaps: 3 },
+            totals: Totals { results: 8_638_300, changes: 12, gaps: 3, verdicts: 1 },
             series: 100,
             hot: 38_000,
             late: 300,
@@ -199,8 +201,8 @@ mod tests {
         let mut out = Vec::new();
         table(&page(&"a.db".parse().unwrap(), &measured()), &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
-        sqlite:a.db, format 3: 78.12 MiB, of which 1.00 MiB free; log 4.00 MiB
-        8,638,300 results of 100 series, 12 changes, 3 gaps
+        sqlite:a.db, format 4: 78.12 MiB, of which 1.00 MiB free; log 4.00 MiB
+        8,638,300 results of 100 series, 12 changes, 3 gaps, 1 verdicts
         from 2026-11-01T00:00:00Z to 2026-11-30T23:59:30Z
         8,600,000 results sealed in 600 blocks, 38,000 not sealed yet, 300 late and not merged yet
 

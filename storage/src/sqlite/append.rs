@@ -15,7 +15,7 @@ use super::row::Row;
 use super::writer::{Counts, derived_id};
 use crate::error::Trouble;
 use crate::interchange::json;
-use crate::record::{Change, Gap, ProbeResult, Record};
+use crate::record::{Change, Gap, ProbeResult, Record, Verdict};
 use crate::window::{milliseconds_down, milliseconds_up};
 
 /// Writes all of `records`, or none.
@@ -33,6 +33,7 @@ pub(super) fn append(
             Record::Result(_) => {}
             Record::Change(change) => counts.add(write_change(&transaction, change)?),
             Record::Gap(gap) => counts.add(write_gap(&transaction, gap)?),
+            Record::Verdict(verdict) => counts.add(write_verdict(&transaction, verdict)?),
         }
     }
     transaction.commit()?;
@@ -64,7 +65,7 @@ fn write_results(
 ) -> Result<(), Trouble> {
     let results = records.iter().filter_map(|record| match record {
         Record::Result(result) => Some(result),
-        Record::Change(_) | Record::Gap(_) => None,
+        Record::Change(_) | Record::Gap(_) | Record::Verdict(_) => None,
     });
     let mut incoming = Vec::new();
     let kept_from = memory.standing.dropped_day;
@@ -196,11 +197,29 @@ fn write_change(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Res
     }
     let lo = change.lo().map_or(0, milliseconds_down);
     let hi = change.until.or(change.hi()).map_or(0, milliseconds_up);
-    let id = change.id.clone();
-    let body = json(&change);
+    replace(transaction, "change", &change.id, (lo, hi), &json(&change))
+}
+
+fn write_verdict(transaction: &Transaction<'_>, verdict: &Verdict) -> rusqlite::Result<Fate> {
+    let mut verdict = verdict.clone();
+    if verdict.id.is_empty() {
+        verdict.id = Verdict::id_of(&verdict.incident);
+    }
+    let (lo, hi) = verdict.span();
+    replace(transaction, "verdict", &verdict.id, (milliseconds_down(lo), milliseconds_up(hi)), &json(&verdict))
+}
+
+/// Writes a record that its id identifies into its table; the last one wins.
+fn replace(
+    transaction: &Transaction<'_>,
+    table: &str,
+    id: &str,
+    (lo, hi): (i64, i64),
+    body: &str,
+) -> rusqlite::Result<Fate> {
     let known: Option<String> = transaction
-        .prepare_cached("SELECT body FROM change WHERE id = ?1")?
-        .query_row([&id], |row| row.get(0))
+        .prepare_cached(&format!("SELECT body FROM {table} WHERE id = ?1"))?
+        .query_row([id], |row| row.get(0))
         .optional()?;
     let fate = match known {
         Some(known) if known == body => return Ok(Fate::Duplicate),
@@ -208,7 +227,7 @@ fn write_change(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Res
         None => Fate::New,
     };
     transaction
-        .prepare_cached("INSERT OR REPLACE INTO change(id, lo_ms, hi_ms, body) VALUES(?1, ?2, ?3, ?4)")?
+        .prepare_cached(&format!("INSERT OR REPLACE INTO {table}(id, lo_ms, hi_ms, body) VALUES(?1, ?2, ?3, ?4)"))?
         .execute(params![id, lo, hi, body])?;
     Ok(fate)
 }

@@ -21,9 +21,12 @@ use crate::error::Trouble;
 /// From an older format, which is [`schema::OLDEST`] or newer.
 pub(super) fn from(format: i64, connection: &Connection) -> Result<(), Trouble> {
     match format {
-        schema::OLDEST => from_first(connection),
-        _ => from_second(connection),
+        schema::OLDEST => from_first(connection)?,
+        2 => from_second(connection)?,
+        // The third one lacks the table that the other two lack as well.
+        _ => {}
     }
+    Ok(connection.execute_batch(schema::VERDICTS)?)
 }
 
 /// From the second format: the counts stood beside each rollup.

@@ -166,9 +166,9 @@ fn raise(connection: &mut Connection, path: &Path) -> Result<(), Error> {
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| Error::of(path, error))?;
     // Another process may have done it meanwhile.
     let done = match state(&transaction, path)? {
-        State::Empty => {
-            transaction.execute_batch(&(schema::results() + schema::RECORDS)).map_err(|error| Error::of(path, error))
-        }
+        State::Empty => transaction
+            .execute_batch(&(schema::results() + schema::RECORDS + schema::VERDICTS))
+            .map_err(|error| Error::of(path, error)),
         State::Older(format) => migrate::from(format, &transaction).map_err(|trouble| Error::of(path, trouble)),
         State::Ours => return Ok(()),
     };

@@ -19,7 +19,7 @@ use crate::error::Trouble;
 pub struct Retention {
     /// Single results; none: for ever.
     pub results: Option<Duration>,
-    /// Hourly and daily sums, changes and gaps; none: for ever. Sums stay as long as the results that they are of.
+    /// Hourly and daily sums, changes, gaps and verdicts; none: for ever. Sums stay as long as the results that they are of.
     pub rollups: Option<Duration>,
     /// Bytes of the store beyond which the oldest results go, however young they are. The newest day stays, and today.
     pub max_size: Option<u64>,
@@ -194,7 +194,12 @@ fn drop_sums(connection: &Connection, memory: &Memory, day: i64) -> rusqlite::Re
             "DELETE FROM gap WHERE body IN (SELECT body FROM gap WHERE from_ms < ?1 AND until_ms < ?1 LIMIT ?2)",
         )?
         .execute(params![cut_ms, ROWS])?;
-    let (rollups, records) = (rollups as u64, (changes + gaps) as u64);
+    let verdicts = connection
+        .prepare_cached(
+            "DELETE FROM verdict WHERE id IN (SELECT id FROM verdict WHERE lo_ms < ?1 AND hi_ms < ?1 LIMIT ?2)",
+        )?
+        .execute(params![cut_ms, ROWS])?;
+    let (rollups, records) = (rollups as u64, (changes + gaps + verdicts) as u64);
     Ok((rollups + records > 0).then_some(Retained { rollups, records, more: true, ..Retained::default() }))
 }
 

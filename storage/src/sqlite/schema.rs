@@ -6,7 +6,7 @@ use super::cells;
 pub(super) const APPLICATION: i64 = 0x6170_7262;
 
 /// Format of the tables below. A change of them raises it and brings a migration.
-pub(super) const FORMAT: i64 = 3;
+pub(super) const FORMAT: i64 = 4;
 
 /// Oldest format that is migrated.
 pub(super) const OLDEST: i64 = 1;
@@ -126,4 +126,14 @@ pub(super) const RECORDS: &str = "
         until_ms INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX gap_from ON gap(from_ms);
+";
+
+/// What people said. Since the fourth format; as the tables of changes and gaps.
+pub(super) const VERDICTS: &str = "
+    CREATE TABLE verdict(
+        id    TEXT PRIMARY KEY,
+        lo_ms INTEGER NOT NULL,
+        hi_ms INTEGER NOT NULL,
+        body  TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ";

@@ -56,8 +56,8 @@ fn the_file_of_another_application_is_left_as_it_is() {
 fn a_store_of_a_newer_version_is_left_as_it_is() {
     let (_directory, path) = store();
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
-    says(Writer::open(&path), "has format 999, this version knows formats up to 3: use a newer version");
-    says(Reader::open(&path), "has format 999, this version knows formats up to 3: use a newer version");
+    says(Writer::open(&path), "has format 999, this version knows formats up to 4: use a newer version");
+    says(Reader::open(&path), "has format 999, this version knows formats up to 4: use a newer version");
 }
 
 #[test]

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use storage::interchange;
 use storage::record::{
-    Change, ChangeKind, Expect, Gap, Known, Mount, MountHow, Operation, Outcome, Phases, ProbeKind, ProbeResult,
-    Reason, Record, SecretRole, Variant,
+    Change, ChangeKind, Decision, Expect, Gap, Known, Mount, MountHow, Operation, Outcome, Phases, ProbeKind,
+    ProbeResult, Reason, Record, SecretRole, Variant, Verdict,
 };
 use storage::sqlite::reader::Reader;
 use storage::window::Window;
@@ -63,6 +63,7 @@ pub(crate) fn records(size: usize) -> impl Strategy<Value = Vec<Record>> {
         8 => result().prop_map(Record::Result),
         2 => change().prop_map(Record::Change),
         1 => gap().prop_map(Record::Gap),
+        1 => verdict().prop_map(Record::Verdict),
     ];
     vec(record, 0..size)
 }
@@ -158,6 +159,27 @@ fn gap() -> impl Strategy<Value = Gap> {
     (moment(), length, select(vec!["kubernetes", "prober"]), text()).prop_map(|(from, length, feed, why)| {
         let until = from + jiff::SignedDuration::from_nanos(length);
         Gap { feed: feed.into(), from, until, why }
+    })
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    let what = (select(Decision::ALL), vec(text(), 0..3), option::of(text()), option::of(select(ChangeKind::ALL)));
+    let when = (moment(), option::of(moment()), option::of(-1e6..1e6_f64), option::of(text()));
+    let who = (select(vec!["", "v-1"]), select(vec!["i-1", "i-2"]), text(), text(), vec(text(), 0..2));
+    (what, when, who).prop_map(|(what, when, who)| Verdict {
+        id: who.0.into(),
+        time: when.0,
+        incident: who.1.into(),
+        decision: what.0,
+        changes: what.1,
+        trigger: what.2,
+        kind: what.3,
+        targets: who.4,
+        start: when.1,
+        lag_s: when.2,
+        lag: when.3,
+        author: who.2,
+        reason: who.3,
     })
 }
 

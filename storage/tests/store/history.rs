@@ -197,6 +197,7 @@ fn windowed(reader: &Reader, model: &Model, window: Option<Window>) -> Result<()
     prop_assert_eq!(results_by_time(reader, window), by_time);
     prop_assert_eq!(reader.changes(window).unwrap(), model.changes(window));
     prop_assert_eq!(reader.gaps(window).unwrap(), model.gaps(window));
+    prop_assert_eq!(reader.verdicts(window).unwrap(), model.verdicts(window));
     prop_assert_eq!(failures(reader, window), model.failures(window));
     prop_assert_eq!(reader.tally(None, window).unwrap(), model.tally(None, window));
     let exact = reader.exact_latency(None, window, &QUANTILES).unwrap();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use storage::error::Error;
-use storage::interchange;
+use storage::interchange::{self, parse};
 use storage::record::{Outcome, Phases, ProbeResult, Reason, Record};
 use storage::sqlite::reader::Reader;
 use storage::sqlite::writer::{Counts, Writer};
@@ -15,6 +15,9 @@ use crate::life::FIRST_FORMAT;
 
 /// A store of the second format, with results that are compacted, sealed and late.
 const SECOND_FORMAT: &[u8] = include_bytes!("format-2.db");
+
+/// A store of the third format, with results that are compacted and late.
+const THIRD_FORMAT: &[u8] = include_bytes!("format-3.db");
 
 /// A result as the first format kept it: names, numbers, detail.
 type Old = ([String; 3], Vec<Option<i64>>, Option<String>);
@@ -48,7 +51,7 @@ fn a_store_of_the_first_format_is_migrated_with_nothing_lost() {
         assert_eq!(lines, bodies);
         let verdict = reader.verify(|_, _| ()).unwrap();
         assert_eq!((verdict.results, verdict.findings), (900, vec![]));
-        assert_eq!(reader.stats().unwrap().format, 3);
+        assert_eq!(reader.stats().unwrap().format, 4);
     }
 }
 
@@ -71,15 +74,25 @@ fn a_migration_that_finds_damage_leaves_the_store_as_it_is() {
 
 #[test]
 fn a_store_of_the_second_format_is_migrated_with_nothing_lost() {
+    migrated_with_nothing_lost(SECOND_FORMAT);
+}
+
+#[test]
+fn a_store_of_the_third_format_is_migrated_with_nothing_lost() {
+    migrated_with_nothing_lost(THIRD_FORMAT);
+}
+
+/// Compares what a store of a later format than the first holds with the store of the first.
+fn migrated_with_nothing_lost(format: &[u8]) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
-    std::fs::write(&path, SECOND_FORMAT).unwrap();
+    std::fs::write(&path, format).unwrap();
     // What it holds is what the other fixture does, but for one result that was told again, otherwise.
     let (_other, first) = first();
     let mut expected = all(&first);
     let again = expected.iter_mut().find_map(|record| match record {
         Record::Result(result) if result.time.to_string() == "2026-10-30T21:30:00.026Z" => Some(result),
-        Record::Result(_) | Record::Change(_) | Record::Gap(_) => None,
+        Record::Result(_) | Record::Change(_) | Record::Gap(_) | Record::Verdict(_) => None,
     });
     let again = again.unwrap();
     (again.outcome, again.reason, again.status) = (Outcome::Failure, Some(Reason::LoginRejected), Some(401));
@@ -88,10 +101,13 @@ fn a_store_of_the_second_format_is_migrated_with_nothing_lost() {
     let reader = Reader::open(&path).unwrap();
     let verdict = reader.verify(|_, _| ()).unwrap();
     assert_eq!((verdict.results, verdict.findings), (900, vec![]));
-    assert_eq!(reader.stats().unwrap().format, 3);
+    assert_eq!(reader.stats().unwrap().format, 4);
     let results = expected.iter().filter(|record| matches!(record, Record::Result(_))).count() as u64;
     let tallied: u64 = reader.tally(None, None).unwrap().iter().map(|(_, tally)| tally.results).sum();
     assert_eq!(tallied, results);
+    let verdict = parse(include_str!("../../../fuzz/seeds/lines/verdict.ndjson")).unwrap().0;
+    Writer::open(&path).unwrap().append(std::slice::from_ref(&verdict)).unwrap();
+    assert_eq!(all(&path).pop(), Some(verdict));
 }
 
 /// Every record of a store.

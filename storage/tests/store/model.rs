@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use storage::record::{Change, Gap, Outcome, Phases, ProbeResult, Record};
+use storage::record::{Change, Gap, Outcome, Phases, ProbeResult, Record, Verdict};
 use storage::sqlite::reader::tally::Tally;
 use storage::sqlite::reader::{SeriesKey, Totals};
 use storage::sqlite::writer::{Counts, derived_id};
@@ -16,6 +16,7 @@ pub(crate) struct Model {
     results: BTreeMap<(SeriesKey, Timestamp), ProbeResult>,
     changes: BTreeMap<String, Change>,
     gaps: BTreeSet<(Timestamp, Timestamp, String, String)>,
+    verdicts: BTreeMap<String, Verdict>,
     /// Results that were dropped, of which the sums remain.
     dropped: BTreeMap<(SeriesKey, Timestamp), ProbeResult>,
     kept_from: Option<Timestamp>,
@@ -49,6 +50,13 @@ impl Model {
             Record::Gap(Gap { feed, from, until, why }) => {
                 let known = !self.gaps.insert((from, until, feed, why));
                 (known, known)
+            }
+            Record::Verdict(mut verdict) => {
+                if verdict.id.is_empty() {
+                    verdict.id = Verdict::id_of(&verdict.incident);
+                }
+                let before = self.verdicts.insert(verdict.id.clone(), verdict.clone());
+                (before.is_some(), before == Some(verdict))
             }
         };
         match (known, same) {
@@ -110,12 +118,14 @@ impl Model {
         self.dropped.retain(|(_, time), _| moment <= *time);
         self.changes.retain(|_, change| last < change.until.or(change.hi()).unwrap());
         self.gaps.retain(|(_, until, ..)| last < *until);
+        self.verdicts.retain(|_, verdict| last < verdict.span().1);
     }
 
     /// How much the store holds.
     pub(crate) fn totals(&self) -> Totals {
-        let [results, changes, gaps] = [self.results.len(), self.changes.len(), self.gaps.len()].map(|n| n as u64);
-        Totals { results, changes, gaps }
+        let lengths = [self.results.len(), self.changes.len(), self.gaps.len(), self.verdicts.len()];
+        let [results, changes, gaps, verdicts] = lengths.map(|n| n as u64);
+        Totals { results, changes, gaps, verdicts }
     }
 
     /// The dropped results whose whole `unit` of so many seconds lies inside the window.
@@ -187,6 +197,16 @@ impl Model {
     pub(crate) fn gaps(&self, window: Option<Window>) -> Vec<Gap> {
         let all = self.gaps.iter().cloned().map(|(from, until, feed, why)| Gap { feed, from, until, why });
         all.filter(|gap| window.is_none_or(|w| w.overlaps(Window::new(gap.from, gap.until).unwrap()))).collect()
+    }
+
+    pub(crate) fn verdicts(&self, window: Option<Window>) -> Vec<Verdict> {
+        let inside = |verdict: &&Verdict| {
+            let (first, last) = verdict.span();
+            window.is_none_or(|window| window.from <= last && first < window.until)
+        };
+        let mut verdicts: Vec<Verdict> = self.verdicts.values().filter(inside).cloned().collect();
+        verdicts.sort_by_key(|verdict| (verdict.time, verdict.id.clone()));
+        verdicts
     }
 
     pub(crate) fn watermark(&self) -> Option<Timestamp> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use storage::record::{Change, Gap, ProbeResult};
+use storage::record::{Change, Gap, ProbeResult, Verdict};
 use storage::sqlite::reader::Reader;
 use storage::sqlite::reader::verify::Finding;
 use storage::sqlite::writer::{Counts, Writer};
@@ -17,7 +17,7 @@ use crate::model::Model;
 use crate::workload::{batch, end};
 
 /// Everything that a store holds.
-type Everything = (Vec<ProbeResult>, Vec<Change>, Vec<Gap>);
+type Everything = (Vec<ProbeResult>, Vec<Change>, Vec<Gap>, Vec<Verdict>);
 
 /// What is in the store that [`FIRST_FORMAT`] is.
 pub(crate) fn of_the_first_format() -> Model {
@@ -82,7 +82,7 @@ pub(crate) fn verify(path: &Path, acknowledged: &mut Acknowledged) -> Result<(),
 /// Says how the store differs from what it must hold, if it does.
 pub(crate) fn compare(path: &Path, Acknowledged { model, next, .. }: &Acknowledged) -> Result<(), String> {
     let before = |age: Option<Duration>| day(end(next - 1) - SignedDuration::try_from(age.unwrap()).unwrap());
-    let (results, changes, gaps) = everything(path)?;
+    let (results, changes, gaps, verdicts) = everything(path)?;
 
     // The retention's clock may lag, and what it drops goes piece by piece.
     let from = before(RETENTION.results);
@@ -99,7 +99,11 @@ pub(crate) fn compare(path: &Path, Acknowledged { model, next, .. }: &Acknowledg
 
     let mut expected = model.gaps(None);
     expected.retain(|gap| from <= gap.until || gaps.contains(gap));
-    unlike("gaps", &expected, &gaps, |one, other| one == other)
+    unlike("gaps", &expected, &gaps, |one, other| one == other)?;
+
+    let mut expected = model.verdicts(None);
+    expected.retain(|verdict| from <= verdict.span().1 || verdicts.contains(verdict));
+    unlike("verdicts", &expected, &verdicts, |one, other| one == other)
 }
 
 /// What is in the store, series by series.
@@ -124,7 +128,8 @@ fn everything(path: &Path) -> Result<Everything, String> {
         return Err(format!("the store counts {counted} results, and {} are there", results.len()));
     }
     let changes = reader.changes(None).map_err(told("read the changes"))?;
-    Ok((results, changes, reader.gaps(None).map_err(told("read the gaps"))?))
+    let gaps = reader.gaps(None).map_err(told("read the gaps"))?;
+    Ok((results, changes, gaps, reader.verdicts(None).map_err(told("read the verdicts"))?))
 }
 
 fn identity(result: &ProbeResult) -> (&str, &str, &str, Timestamp) {

@@ -4,7 +4,8 @@
 
 use jiff::Timestamp;
 use storage::record::{
-    Change, ChangeKind, Expect, Gap, Outcome, Phases, ProbeKind, ProbeResult, Reason, Record, Variant,
+    Change, ChangeKind, Decision, Expect, Gap, Outcome, Phases, ProbeKind, ProbeResult, Reason, Record, Variant,
+    Verdict,
 };
 
 use crate::dice::Dice;
@@ -55,6 +56,9 @@ pub(crate) fn batch(number: i64) -> Vec<Record> {
     }
     if number % 5 == 0 {
         records.push(Record::Change(rollout(number - 2, true)));
+    }
+    if number % 4 == 2 {
+        records.push(Record::Verdict(verdict(number)));
     }
     if number % 15 == 7 {
         let (from, until) = (second(number * SLOTS), second((number + 1) * SLOTS));
@@ -134,6 +138,25 @@ fn correct(result: ProbeResult, number: i64) -> ProbeResult {
 }
 
 /// A rollout; once it has ended it is told again.
+/// What somebody says of the incident that began in the batch before; of every second one twice, otherwise.
+fn verdict(number: i64) -> Verdict {
+    Verdict {
+        id: String::new(),
+        time: second((number + 1) * SLOTS),
+        incident: format!("i-{}", number / 8),
+        decision: if number % 8 == 2 { Decision::Rejected } else { Decision::Confirmed },
+        changes: vec![format!("c-{number}")],
+        trigger: None,
+        kind: Some(ChangeKind::Rollout),
+        targets: vec!["orchestrator".into()],
+        start: Some(second(number * SLOTS)),
+        lag_s: Some(41.5),
+        lag: Some("rollout".into()),
+        author: "sre".into(),
+        reason: format!("said at {number}"),
+    }
+}
+
 fn rollout(number: i64, ended: bool) -> Change {
     Change {
         id: format!("c-{number}"),

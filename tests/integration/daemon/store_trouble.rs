@@ -148,8 +148,8 @@ async fn a_store_that_is_none_is_told_at_the_start_with_what_to_do() -> Result<(
     authprobe(demo.dir(), &["check", "--record"]).await?.with(0);
     Connection::open(&path)?.execute_batch("PRAGMA user_version = 999")?;
     let known = refused(&demo, &["has format 999", "newer version of authprobe"]).await?;
-    assert!(known.contains("knows formats up to 3"), "{known}");
-    Connection::open(&path)?.execute_batch("PRAGMA user_version = 3")?;
+    assert!(known.contains("knows formats up to 4"), "{known}");
+    Connection::open(&path)?.execute_batch("PRAGMA user_version = 4")?;
 
     fs::write(demo.path("authprobe.db.key"), "no key of fingerprints")?;
     let told = authprobe(demo.dir(), &["run"]).await?.told(3);

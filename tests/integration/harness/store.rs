@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use storage::record::{Change, Gap, ProbeResult, Reason, Record};
+use storage::record::{Change, Gap, ProbeResult, Reason, Record, Verdict};
 
 use super::program::authprobe;
 use super::wait::{Seen, until};
@@ -21,6 +21,7 @@ pub(crate) struct Records {
     pub(crate) results: Vec<ProbeResult>,
     pub(crate) changes: Vec<Change>,
     pub(crate) gaps: Vec<Gap>,
+    pub(crate) verdicts: Vec<Verdict>,
 }
 
 impl Store {
@@ -79,6 +80,7 @@ impl Records {
                 Record::Result(result) => all.results.push(result),
                 Record::Change(change) => all.changes.push(change),
                 Record::Gap(gap) => all.gaps.push(gap),
+                Record::Verdict(verdict) => all.verdicts.push(verdict),
             }
         }
         Ok(all)

@@ -65,6 +65,9 @@ fn block(incident: &Incident, page: &mut Page) {
         page.paragraph("healthy", &wording::list(incident.healthy.iter().cloned()));
     }
     cause(incident, page);
+    if let Some(confirmed) = &incident.confirmed {
+        page.paragraph("people", &confirmed.says());
+    }
     if let Some(mitigation) = &incident.mitigation {
         page.paragraph("mitigated", &format!("by {} at {}", mitigation.change, wording::moment(mitigation.at)));
     }

@@ -29,7 +29,7 @@ use super::row::Row;
 use crate::check;
 use crate::damage::Damage;
 use crate::error::{Error, Trouble};
-use crate::record::{Change, Expect, Gap, ProbeKind, Variant};
+use crate::record::{Change, Expect, Gap, ProbeKind, Variant, Verdict};
 use crate::window::{Window, at_millisecond, milliseconds_up};
 
 /// How long a reader waits while a store is being recovered after a crash.
@@ -96,6 +96,8 @@ pub struct Totals {
     pub changes: u64,
     /// Gaps.
     pub gaps: u64,
+    /// Verdicts of people.
+    pub verdicts: u64,
 }
 
 impl Reader {
@@ -194,6 +196,23 @@ impl Reader {
         Ok(gaps)
     }
 
+    /// What people said of incidents that began, or were judged, inside `window`, or before it and after it; sorted by
+    /// the moment at which it was said, then id.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn verdicts(&self, window: Option<Window>) -> Result<Vec<Verdict>, Error> {
+        let mut verdicts: Vec<Verdict> =
+            self.bodies("SELECT body FROM verdict WHERE lo_ms < ?2 AND hi_ms >= ?1", window)?;
+        verdicts.retain(|verdict| {
+            let (first, last) = verdict.span();
+            window.is_none_or(|window| first < window.until && window.from <= last)
+        });
+        verdicts.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+        Ok(verdicts)
+    }
+
     /// The moment up to which results are complete as far as anybody can tell: start of the newest one plus its
     /// `every_s`. None without results.
     ///
@@ -215,9 +234,12 @@ impl Reader {
             let hot = self.tail(connection)?.count();
             let totals = connection.query_row(
                 "SELECT (SELECT coalesce(sum(results), 0) FROM series),
-                        (SELECT count(*) FROM change), (SELECT count(*) FROM gap)",
+                        (SELECT count(*) FROM change), (SELECT count(*) FROM gap), (SELECT count(*) FROM verdict)",
                 params![],
-                |row| Ok(Totals { results: row.get::<_, u64>(0)? + hot, changes: row.get(1)?, gaps: row.get(2)? }),
+                |row| {
+                    let results = row.get::<_, u64>(0)? + hot;
+                    Ok(Totals { results, changes: row.get(1)?, gaps: row.get(2)?, verdicts: row.get(3)? })
+                },
             )?;
             Ok(totals)
         })
@@ -276,7 +298,7 @@ impl Reader {
         let bodies = read().map_err(|error| self.failed(error))?;
         let parse = |body: String| {
             serde_json::from_str(&body)
-                .map_err(|_| self.damaged(Damage("a change or a gap does not hold what it should")))
+                .map_err(|_| self.damaged(Damage("a change, a gap or a verdict does not hold what it should")))
         };
         bodies.into_iter().map(parse).collect()
     }

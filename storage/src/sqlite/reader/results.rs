@@ -59,8 +59,8 @@ impl Reader {
         self.read(&self.members(None)?, window, &mut each).map(|_| ())
     }
 
-    /// Gives `each` everything, until it breaks: the results by time, then the changes, then the gaps. What is
-    /// written to another store in this order comes out of it in the same.
+    /// Gives `each` everything, until it breaks: the results by time, then the changes, the gaps and the
+    /// verdicts. What is written to another store in this order comes out of it in the same.
     ///
     /// # Errors
     ///
@@ -79,8 +79,11 @@ impl Reader {
             flow = self.changes(window)?.into_iter().map(Record::Change).try_for_each(&mut each);
         }
         if flow.is_continue() {
+            flow = self.gaps(window)?.into_iter().map(Record::Gap).try_for_each(&mut each);
+        }
+        if flow.is_continue() {
             // The last part: whether it was broken off makes no difference any more.
-            let _ = self.gaps(window)?.into_iter().map(Record::Gap).try_for_each(&mut each);
+            let _ = self.verdicts(window)?.into_iter().map(Record::Verdict).try_for_each(&mut each);
         }
         Ok(())
     }
