@@ -130,74 +130,90 @@ pub fn now(slo: &Slo, tally: &Tally<'_>, at: Timestamp, period_s: f64) -> Vec<Al
     RULES.iter().filter_map(alert).collect()
 }
 
-/// Every stretch of a window in which a page fired, judged at each recorded event.
+/// Lengths of all windows that the rules look at.
+pub fn lengths() -> impl Iterator<Item = SignedDuration> {
+    RULES.iter().flat_map(|rule| [rule.long.1, rule.short.1])
+}
+
+/// Every stretch of a window in which a page fired, judged at each bad event, and where one fires at the first event at
+/// which it does no more.
 #[must_use]
 pub fn history(slo: &Slo, tally: &Tally<'_>, window: Window, period_s: f64) -> Vec<Firing> {
-    let Some(longest) = RULES.iter().map(|rule| rule.long.1).max() else { return Vec::new() };
-    let mut events: Vec<(Timestamp, bool)> = tally
-        .events(Window { from: shift(window.from, -longest), until: window.until })
-        .filter_map(|(_, sample, event)| match event {
-            Event::Good => Some((sample.time, false)),
-            Event::Bad => Some((sample.time, true)),
-            Event::NoData | Event::Invalid => None,
-        })
-        .collect();
-    events.sort_unstable();
-    let pages: Vec<_> = RULES
+    let Some(longest) = lengths().max() else { return Vec::new() };
+    let seen = Window { from: shift(window.from, -longest), until: window.until };
+    let bad = tally.marked(seen).filter(|(_, _, event)| *event == Event::Bad).map(|(_, sample, _)| sample.time);
+    let mut bad: Vec<Timestamp> = bad.collect();
+    bad.sort_unstable();
+    let pages: Vec<(&Rule, f64)> = RULES
         .iter()
         .filter(|rule| rule.severity == Severity::Page)
         .filter_map(|rule| Some((rule, rule.factor(slo, period_s)?)))
         .collect();
-    let mut spans: Vec<_> = pages.iter().map(|(rule, _)| [Span::new(rule.long.1), Span::new(rule.short.1)]).collect();
+    let burning = Burning { slo, tally, seen, bad: &bad, pages: &pages };
     let mut firings: Vec<Firing> = Vec::new();
-    for index in 0..events.len() {
-        let mut fires = None;
-        for ((rule, factor), [long, short]) in pages.iter().zip(&mut spans) {
-            long.push(&events, index);
-            short.push(&events, index);
-            let (long_burn, short_burn) = (long.burn(slo, index), short.burn(slo, index));
-            if long.bad >= GUARD_LONG && short.bad >= GUARD_SHORT && long_burn > *factor && short_burn > *factor {
-                fires = fires.or(Some((rule.long.0, long_burn)));
-            }
+    for (number, at) in bad.iter().enumerate() {
+        let open = firings.last_mut().filter(|firing| firing.until.is_none());
+        match (open, burning.at(*at)) {
+            (None, Some((long, burn))) => firings.push(Firing { from: *at, until: None, long, burn }),
+            (None, None) | (Some(_), Some(_)) => {}
+            // Between two bad events burn only falls, so this one did not end it.
+            (Some(open), None) => open.until = Some(*at),
         }
-        let Some(&(at, _)) = events.get(index) else { continue };
-        let open = firings.last().is_some_and(|firing| firing.until.is_none());
-        match fires {
-            Some((long, burn)) if !open => firings.push(Firing { from: at, until: None, long, burn }),
-            None if open => firings.iter_mut().rev().take(1).for_each(|firing| firing.until = Some(at)),
-            Some(_) | None => {}
+        let next = bad.get(number + 1).copied().unwrap_or(window.until);
+        if let Some(open) = firings.last_mut().filter(|firing| firing.until.is_none()) {
+            open.until = burning.ends(*at, next);
         }
     }
     firings.retain(|firing| firing.until.is_none_or(|until| until >= window.from));
     firings
 }
 
-/// The events of the last so much time, kept while the end moves on.
-struct Span {
-    length: SignedDuration,
-    first: usize,
-    bad: u64,
+/// The pages of an objective, at any moment.
+struct Burning<'a> {
+    slo: &'a Slo,
+    tally: &'a Tally<'a>,
+    seen: Window,
+    bad: &'a [Timestamp],
+    pages: &'a [(&'a Rule, f64)],
 }
 
-impl Span {
-    fn new(length: SignedDuration) -> Span {
-        Span { length, first: 0, bad: 0 }
+impl Burning<'_> {
+    /// The first page that fires when everything up to a moment is known, and its burn over the long window.
+    fn at(&self, at: Timestamp) -> Option<(&'static str, f64)> {
+        self.pages.iter().find_map(|(rule, factor)| {
+            let short = self.burn(at, rule.short.1, GUARD_SHORT, *factor)?;
+            let long = self.burn(at, rule.long.1, GUARD_LONG, *factor)?;
+            (long > *factor && short > *factor).then_some((rule.long.0, long))
+        })
     }
 
-    fn push(&mut self, events: &[(Timestamp, bool)], index: usize) {
-        let Some(&(now, bad)) = events.get(index) else { return };
-        self.bad += u64::from(bad);
-        let from = shift(now, -self.length);
-        while let Some(&(at, bad)) = events.get(self.first)
-            && at <= from
-        {
-            self.bad -= u64::from(bad);
-            self.first += 1;
+    /// Burn over the last so much time, where there are enough bad events for a page.
+    fn burn(&self, at: Timestamp, length: SignedDuration, guard: u64, factor: f64) -> Option<f64> {
+        // The event at the moment itself is known, the one at the other end has left.
+        let behind = |moment| shift(moment, SignedDuration::from_nanos(1));
+        let window = Window { from: behind(shift(at, -length)), until: behind(at) }.cut(self.seen)?;
+        let before = |moment| self.bad.partition_point(|bad| *bad < moment);
+        let bad = (before(window.until) - before(window.from)) as u64;
+        if bad < guard {
+            return None;
         }
+        let all = bad + self.tally.good(window);
+        let burn = bad as f64 / (all as f64 * self.slo.tolerance());
+        (burn > factor).then_some(burn)
     }
 
-    fn burn(&self, slo: &Slo, index: usize) -> f64 {
-        let all = (index + 1 - self.first) as f64;
-        self.bad as f64 / (all * slo.tolerance())
+    /// The first event before `next` at which no page fires any more, after one fired at `from`.
+    fn ends(&self, from: Timestamp, next: Timestamp) -> Option<Timestamp> {
+        let last = shift(next, -SignedDuration::from_millis(1));
+        if last <= from || self.at(last).is_some() {
+            return None;
+        }
+        let (mut fires, mut ended) = (from.as_millisecond(), last.as_millisecond());
+        while ended - fires > 1 {
+            let middle = fires + (ended - fires) / 2;
+            let fires_there = Timestamp::from_millisecond(middle).is_ok_and(|moment| self.at(moment).is_some());
+            if fires_there { fires = middle } else { ended = middle }
+        }
+        self.tally.next_good(Timestamp::from_millisecond(ended).ok()?).filter(|good| *good < next)
     }
 }

@@ -1,13 +1,11 @@
 //! All that judging reads, taken out of a store or a list of records once, so that it needs neither after that.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use storage::error::Error;
 use storage::record::{Change, Gap, Outcome, ProbeResult, Record, Verdict, to_milliseconds};
-use storage::sqlite::reader::{Reader, SeriesKey};
+use storage::sketch::Sketch;
 use storage::sqlite::writer::derived_id;
 use storage::window::Window;
 
@@ -29,12 +27,19 @@ pub struct Input {
     pub watermark: Option<Timestamp>,
     /// Start of the newest result.
     pub newest: Option<Timestamp>,
+    /// Latencies of windows, where results are known as counts.
+    pub latencies: Vec<Latencies>,
 }
 
-/// How far around a window incidents and their causes are looked for.
-const AROUND: SignedDuration = SignedDuration::from_hours(24);
-/// How long a changed secret may lie dormant and still be a cause.
-const DORMANT: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// How long the successes of a window outside of corrections took.
+#[derive(Debug, Clone)]
+pub struct Latencies {
+    /// The window.
+    pub window: Window,
+    /// One for each series, in their order.
+    pub sketches: Vec<Sketch>,
+}
+
 /// Longest interval that is taken for a schedule: a year.
 const LONGEST_EVERY_S: f64 = 366.0 * 86_400.0;
 
@@ -80,60 +85,6 @@ impl Input {
         input
     }
 
-    /// Loads what is needed to judge a window: with what came before it, so that episodes are seen from their
-    /// beginning, and after it, so that their ends are.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn load(reader: &Reader, window: Window) -> Result<Input, Error> {
-        let far = stretch(window, AROUND, AROUND);
-        let mut input = Input { watermark: reader.watermark()?, ..Input::default() };
-        for known in reader.series()? {
-            let key =
-                SeriesKey { target: known.target.clone(), probe: known.probe.clone(), agent: known.agent.clone() };
-            let mut series = Series {
-                target: known.target,
-                probe: known.probe,
-                agent: known.agent,
-                kind: known.kind,
-                expect: known.expect,
-                variant: known.variant,
-                first: known.first,
-                every_ms: milliseconds(known.every_s),
-                pieces: Vec::new(),
-            };
-            let last = known.last;
-            input.newest = input.newest.max(Some(last));
-            let mut part = far;
-            // A slot that is missing at the edge is placed by its neighbours, so one result on either side is needed.
-            loop {
-                series.pieces.clear();
-                reader.results(Some(&key), Some(part), |result| {
-                    series.pieces.push(Piece::Single(Sample::from(&result)));
-                    if result.time < far.until { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-                })?;
-                let whole = series.pieces.first().is_some_and(|piece| piece.first() <= window.from);
-                let before = (whole && !begins_failing(&series)) || series.first >= part.from;
-                let after = series.pieces.last().is_some_and(|piece| piece.last() >= window.until) || last < part.until;
-                if before && after {
-                    break;
-                }
-                let length = part.until.duration_since(part.from);
-                part = stretch(
-                    part,
-                    if before { SignedDuration::ZERO } else { length },
-                    if after { SignedDuration::ZERO } else { length },
-                );
-            }
-            input.series.push(series);
-        }
-        input.changes = reader.changes(Some(stretch(window, DORMANT, AROUND)))?;
-        input.gaps = reader.gaps(Some(far))?;
-        input.verdicts = reader.verdicts(None)?;
-        input.sort();
-        Ok(input)
-    }
-
     /// Series of one target.
     pub fn of_target(&self, target: &str) -> impl Iterator<Item = &Series> {
         let first = self.series.partition_point(|series| series.target.as_str() < target);
@@ -160,7 +111,7 @@ impl Input {
         self.series.push(series);
     }
 
-    fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.series.sort_by(|a, b| (&a.target, &a.probe, &a.agent).cmp(&(&b.target, &b.probe, &b.agent)));
         self.changes.sort_by(|a, b| (a.lo(), &a.id).cmp(&(b.lo(), &b.id)));
         self.gaps = gaps::joined(std::mem::take(&mut self.gaps));
@@ -197,17 +148,6 @@ impl From<&ProbeResult> for Sample {
     }
 }
 
-/// Whether the first executions all fail, so that the beginning of that lies further back.
-fn begins_failing(series: &Series) -> bool {
-    const ENOUGH: usize = 3;
-    let executed = series.pieces.iter().filter_map(|piece| match piece {
-        Piece::Single(sample) => sample.executed().then_some(sample.failed()),
-        Piece::Quiet(_) => Some(false),
-    });
-    let mut first = executed.take(ENOUGH).peekable();
-    first.peek().is_some() && first.all(|failed| failed)
-}
-
 /// A moment so many milliseconds later, held at the ends of time.
 pub(crate) fn after(time: Timestamp, milliseconds: i64) -> Timestamp {
     shift(time, SignedDuration::from_millis(milliseconds))
@@ -218,12 +158,8 @@ pub(crate) fn shift(time: Timestamp, by: SignedDuration) -> Timestamp {
     time.saturating_add(by).unwrap_or(time)
 }
 
-fn stretch(window: Window, before: SignedDuration, behind: SignedDuration) -> Window {
-    Window { from: shift(window.from, -before), until: shift(window.until, behind) }
-}
-
 /// An interval in whole milliseconds; nonsense from outside is no schedule.
-fn milliseconds(seconds: Option<f64>) -> Option<i64> {
+pub(crate) fn milliseconds(seconds: Option<f64>) -> Option<i64> {
     seconds
         .filter(|seconds| (0.001..=LONGEST_EVERY_S).contains(seconds))
         .map(|seconds| (seconds * 1000.0).round() as i64)

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod cause;
+pub mod condense;
 pub mod detect;
 pub mod digest;
 pub mod episode;
@@ -11,7 +12,9 @@ pub mod incident;
 pub mod input;
 pub mod interval;
 pub mod link;
+mod load;
 pub mod period;
+pub mod plan;
 pub mod report;
 pub mod said;
 pub mod series;

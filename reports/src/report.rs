@@ -14,6 +14,7 @@ use crate::incident::{Blame, Cost, Incident, incidents};
 use crate::input::{Input, shift};
 use crate::link;
 use crate::period;
+use crate::plan::Plan;
 use crate::said;
 use crate::settings::{Correction, Settings, Slo};
 use crate::slo::{self, Judged, Status};
@@ -137,7 +138,7 @@ const USUAL: SignedDuration = SignedDuration::from_hours(24 * 30);
 pub fn build(reader: &Reader, settings: &Settings, request: &Request) -> Result<Report, Error> {
     let mut input = reader.at_one_moment(|reader| {
         let watermark = reader.watermark()?;
-        Input::load(reader, reach(settings, request, watermark))
+        Input::load(reader, &Plan::new(settings, request, watermark))
     })?;
     link::apply(&settings.links, &mut input.changes);
     build_from(&input, settings, request)
@@ -257,7 +258,7 @@ fn with_costs(input: &Input, settings: &Settings, model: &Model, request: &Reque
                 })
             };
             let Some(span) = incident.window().cut(window) else { continue };
-            let bad = tally.events(span).filter(|(series, sample, event)| {
+            let bad = tally.marked(span).filter(|(series, sample, event)| {
                 *event == Event::Bad && failing(sample.time, &series.target, &series.probe, &series.agent)
             });
             let events = bad.count() as u64;
@@ -292,7 +293,7 @@ fn around(incident: &Incident, input: &Input, window: Window) -> Window {
 }
 
 /// The window that was asked for, else an objective's own, which ends at the watermark.
-fn own_window(slo: &Slo, request: &Request, watermark: Option<Timestamp>) -> Option<Window> {
+pub(crate) fn own_window(slo: &Slo, request: &Request, watermark: Option<Timestamp>) -> Option<Window> {
     match request.window {
         Some(window) => Some(window),
         None => period::window(&slo.window, watermark.unwrap_or(request.now)),

@@ -46,11 +46,11 @@ pub enum Piece {
 pub struct Quiet {
     /// Start of the first execution.
     pub first: Timestamp,
-    /// Start of the last one; after `first`.
+    /// Start of the last one; that of the first where there is only one.
     pub last: Timestamp,
-    /// How many there are; at least 2.
+    /// How many there are; at least 1.
     pub count: u64,
-    /// Schedule in force, in milliseconds; above zero.
+    /// Schedule in force, in milliseconds; 0 where none is known.
     pub every_ms: i64,
 }
 
@@ -152,7 +152,7 @@ impl Piece {
     pub fn every_ms(&self) -> Option<i64> {
         match self {
             Piece::Single(sample) => sample.every_ms,
-            Piece::Quiet(quiet) => Some(quiet.every_ms),
+            Piece::Quiet(quiet) => Some(quiet.every_ms).filter(|every_ms| *every_ms > 0),
         }
     }
 }
@@ -169,18 +169,30 @@ impl Quiet {
     /// How many of its executions start in a window.
     #[must_use]
     pub fn within(&self, window: Window) -> u64 {
-        self.before(window.until) - self.before(window.from)
+        if window.from <= self.first && self.last < window.until {
+            return self.count;
+        }
+        self.before(window.until).saturating_sub(self.before(window.from))
     }
 
-    /// How many of its executions start before a moment.
+    /// How many of its executions start before a moment: the least number whose start is not before it.
     #[must_use]
     pub fn before(&self, moment: Timestamp) -> u64 {
-        let (mut lo, mut hi) = (0, self.count);
-        while lo < hi {
-            let middle = lo + (hi - lo) / 2;
-            if self.at(middle) < moment { lo = middle + 1 } else { hi = middle }
+        if moment <= self.first {
+            return 0;
         }
-        lo
+        if self.last < moment {
+            return self.count;
+        }
+        // From here on the moment lies behind the first start, so there are at least two.
+        let length = self.last.duration_since(self.first).as_nanos().max(1);
+        let past = moment.duration_since(self.first).as_nanos();
+        let estimate = (past * i128::from(self.count - 1)).div_euclid(length);
+        let mut number = u64::try_from(estimate).unwrap_or(0).min(self.count);
+        while number < self.count && self.at(number) < moment {
+            number += 1;
+        }
+        number
     }
 }
 
@@ -214,5 +226,17 @@ mod tests {
         assert_eq!(quiet.within(Window { from: second(130), until: second(161) }), 2);
         assert_eq!(quiet.within(Window { from: second(0), until: second(1000) }), 11);
         assert_eq!(quiet.within(Window { from: second(401), until: second(1000) }), 0);
+        let one = Quiet { last: second(100), count: 1, ..quiet };
+        assert_eq!((one.at(0), one.before(second(100)), one.before(second(101))), (second(100), 0, 1));
+    }
+
+    #[test]
+    fn as_many_start_before_a_moment_as_have_a_start_before_it() {
+        let quiet = Quiet { first: second(7), last: second(307), count: 8, every_ms: 40_000 };
+        for millisecond in (0..320_000).step_by(37) {
+            let moment = Timestamp::from_millisecond(millisecond).unwrap();
+            let counted = (0..quiet.count).filter(|number| quiet.at(*number) < moment).count() as u64;
+            assert_eq!(quiet.before(moment), counted, "{moment}");
+        }
     }
 }

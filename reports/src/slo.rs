@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
-use storage::record::{Outcome, Reason};
+use storage::record::Reason;
 use storage::window::Window;
 
 use crate::alerts::{self, Alert};
@@ -61,7 +61,7 @@ pub struct Judged {
     pub by_reason: BTreeMap<String, u64>,
     /// Bad events by the kind of change that is held responsible: `none` where none is, `ambiguous` where it is open.
     pub by_cause: BTreeMap<String, u64>,
-    /// Latency of successes in microseconds, exact nearest ranks.
+    /// Latency of successes in microseconds: nearest ranks, of results that are known as counts within 1 %.
     pub latency_us: Latency,
     /// What a reader should know before trusting the numbers.
     pub warnings: Vec<String>,
@@ -144,7 +144,6 @@ pub fn judge(slo: &Slo, tally: &Tally<'_>, window: Window, period_s: f64, blame:
         _ => Status::NoData,
     };
     let consumed = share(sum.spent, tolerance * sum.budgeted);
-    let (by_reason, latency_us) = reasons_and_latency(tally, window);
     let mut judged = Judged {
         name: slo.name.clone(),
         objective: slo.target(),
@@ -173,12 +172,12 @@ pub fn judge(slo: &Slo, tally: &Tally<'_>, window: Window, period_s: f64, blame:
             .collect(),
         status,
         alerts: alerts::now(slo, tally, window.until, period_s),
-        by_reason,
+        by_reason: reasons(tally, window),
         by_cause: BTreeMap::new(),
-        latency_us,
+        latency_us: tally.latency(window),
         warnings: Vec::new(),
     };
-    for (series, sample, event) in tally.events(window) {
+    for (series, sample, event) in tally.marked(window) {
         if event == Event::Bad {
             *judged.by_cause.entry(blame.of(series, sample.time).to_owned()).or_default() += 1;
         }
@@ -330,20 +329,13 @@ fn as_map<S: Serializer>(burn: &[(&'static str, Option<f64>)], to: S) -> Result<
     to.collect_map(burn.iter().copied())
 }
 
-fn reasons_and_latency(tally: &Tally<'_>, window: Window) -> (BTreeMap<String, u64>, Latency) {
+fn reasons(tally: &Tally<'_>, window: Window) -> BTreeMap<String, u64> {
     let mut by_reason: BTreeMap<String, u64> = BTreeMap::new();
-    let mut took = Vec::new();
-    for (_, sample, _) in tally.events(window) {
-        if sample.outcome == Outcome::Success {
-            took.push(sample.took_us);
-        }
-        let reason = tally.reason(sample);
-        if reason.is_some() || sample.outcome != Outcome::Success {
-            *by_reason.entry(reason.map_or("unknown", Reason::as_str).to_owned()).or_default() += 1;
-        }
+    for (_, sample, _) in tally.marked(window) {
+        let reason = tally.reason(sample).map_or("unknown", Reason::as_str);
+        *by_reason.entry(reason.to_owned()).or_default() += 1;
     }
-    took.sort_unstable();
-    (by_reason, Latency::of_sorted(&took))
+    by_reason
 }
 
 fn warnings(tally: &Tally<'_>, judged: &Judged) -> Vec<String> {

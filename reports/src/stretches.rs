@@ -40,6 +40,12 @@ impl Stretches {
         Stretches(rest)
     }
 
+    /// What of a window lies in the stretches.
+    pub fn inside(&self, window: Window) -> impl Iterator<Item = Window> {
+        let first = self.0.partition_point(|stretch| stretch.until <= window.from);
+        self.0.iter().skip(first).map_while(move |stretch| stretch.cut(window))
+    }
+
     /// Whether a moment lies in one of the stretches.
     #[must_use]
     pub fn contains(&self, at: Timestamp) -> bool {

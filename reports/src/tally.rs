@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use storage::record::{Outcome, Reason};
+use storage::sketch::Sketch;
 use storage::window::Window;
 
-use crate::input::Input;
-use crate::series::{Sample, Series};
+use crate::input::{Input, after};
+use crate::series::{Piece, Sample, Series};
 use crate::settings::{Settings, Slo};
+use crate::slo::Latency;
 use crate::slots::{self, Hole};
 use crate::slow::is_slow;
 use crate::stretches::Stretches;
@@ -45,15 +47,23 @@ pub enum Event {
 /// The events of one objective, ready to be counted over any window.
 pub struct Tally<'a> {
     slo: &'a Slo,
+    input: &'a Input,
     parts: Vec<Part<'a>>,
 }
 
 /// The events of one series.
 struct Part<'a> {
     series: &'a Series,
+    /// Where the series stands in the input.
+    position: usize,
     holes: Vec<Hole>,
     corrected: Stretches,
 }
+
+/// Slices that are counted at once.
+const AT_ONCE: i128 = 1 << 16;
+/// Starts inside a correction that are looked at for one outside of it.
+const MOST_CORRECTED: usize = 1 << 16;
 
 impl Counts {
     /// Planned events that are not excluded.
@@ -82,19 +92,19 @@ impl<'a> Tally<'a> {
     #[must_use]
     pub fn new(slo: &'a Slo, settings: &Settings, input: &'a Input, horizon: Timestamp) -> Tally<'a> {
         let matchers = slo.matchers();
-        let picked = input.series.iter().filter(|series| {
+        let picked = input.series.iter().enumerate().filter(|(_, series)| {
             let path = series.path();
             matchers.iter().any(|matcher| matcher.is_match(&path))
         });
         let parts = picked
-            .map(|series| {
+            .map(|(position, series)| {
                 let every_ms = series.every_ms.or(settings.every_ms(&series.target));
                 let concerning = settings.corrections.iter().filter(|correction| correction.concerns(&series.target));
                 let corrected = Stretches::union(concerning.map(|c| Window { from: c.from, until: c.until }));
-                Part { series, holes: slots::holes(series, every_ms, horizon), corrected }
+                Part { series, position, holes: slots::holes(series, every_ms, horizon), corrected }
             })
             .collect();
-        Tally { slo, parts }
+        Tally { slo, input, parts }
     }
 
     /// Whether no series belongs to the objective.
@@ -133,43 +143,110 @@ impl<'a> Tally<'a> {
     /// Counts every slice that holds an event of the window, by the slice's number.
     #[must_use]
     pub fn count_slices(&self, window: Window, slice_ns: i128) -> BTreeMap<i128, Counts> {
-        let number = |at: Timestamp| at.as_nanosecond().div_euclid(slice_ns);
-        let mut slices: BTreeMap<i128, Counts> = BTreeMap::new();
-        for part in &self.parts {
-            for sample in part.series.singles(window) {
-                let counts = slices.entry(number(sample.time)).or_default();
+        let (first, behind) = crate::period::slices(window, slice_ns);
+        let mut counted = BTreeMap::new();
+        let mut from = first;
+        while from < behind {
+            // A part of the slices at once, so that short slices of a long window stay a bounded array.
+            let until = behind.min(from + AT_ONCE);
+            let mut slices = Slices { first: from, slice_ns, counts: vec![Counts::default(); (until - from) as usize] };
+            let whole = [from, until - 1].map(|number| crate::period::slice(number, slice_ns));
+            if let [Some(a), Some(b)] = whole
+                && let Some(part) = (Window { from: a.from, until: b.until }).cut(window)
+            {
+                self.parts.iter().for_each(|one| self.add_slices(one, part, &mut slices));
+            }
+            let touched = (from..until).zip(slices.counts).filter(|(_, counts)| counts.all() > 0);
+            counted.extend(touched);
+            from = until;
+        }
+        counted
+    }
+
+    fn add_slices(&self, part: &Part<'_>, window: Window, slices: &mut Slices) {
+        for sample in part.series.singles(window) {
+            if let Some(counts) = slices.at(sample.time) {
                 match part.corrected.contains(sample.time) {
                     true => counts.excluded += 1,
                     false => counts.add(self.event(sample), 1),
                 }
             }
-            for hole in &part.holes {
-                let Some(missing) = hole.window().cut(window) else { continue };
-                for slice in number(missing.from)..=number(missing.until) {
-                    let Some(cut) = crate::period::slice(slice, slice_ns).and_then(|whole| whole.cut(window)) else {
-                        continue;
-                    };
-                    let all = hole.count(cut);
-                    if all > 0 {
-                        let counted: u64 = part.corrected.outside(cut).iter().map(|stretch| hole.count(stretch)).sum();
-                        let counts = slices.entry(slice).or_default();
-                        counts.no_data += counted;
-                        counts.excluded += all - counted;
-                    }
-                }
+        }
+        for quiet in part.series.quiet(window) {
+            let span = Window { from: quiet.first, until: after(quiet.last, 1) };
+            let Some(span) = span.cut(window) else { continue };
+            for good in part.corrected.outside(span).iter() {
+                slices.each(good, |counts, cut| counts.good += quiet.within(cut));
+            }
+            for excluded in part.corrected.inside(span) {
+                slices.each(excluded, |counts, cut| counts.excluded += quiet.within(cut));
             }
         }
-        slices
+        for hole in &part.holes {
+            let Some(span) = hole.window().cut(window) else { continue };
+            for missing in part.corrected.outside(span).iter() {
+                slices.each(missing, |counts, cut| counts.no_data += hole.count(cut));
+            }
+            for excluded in part.corrected.inside(span) {
+                slices.each(excluded, |counts, cut| counts.excluded += hole.count(cut));
+            }
+        }
     }
 
-    /// Every recorded event of a window outside corrections.
-    pub fn events(&self, window: Window) -> impl Iterator<Item = (&'a Series, &'a Sample, Event)> {
+    /// Every recorded event of a window outside corrections that is not good.
+    pub fn marked(&self, window: Window) -> impl Iterator<Item = (&'a Series, &'a Sample, Event)> {
         self.parts.iter().flat_map(move |part| {
             part.series
                 .singles(window)
-                .filter(|sample| !part.corrected.contains(sample.time))
                 .map(|sample| (part.series, sample, self.event(sample)))
+                .filter(|(_, sample, event)| *event != Event::Good && !part.corrected.contains(sample.time))
         })
+    }
+
+    /// How many good events of a window there are outside corrections.
+    #[must_use]
+    pub fn good(&self, window: Window) -> u64 {
+        self.parts.iter().map(|part| self.good_of(part, window)).sum()
+    }
+
+    /// Start of the first good event outside corrections that is not before a moment.
+    #[must_use]
+    pub fn next_good(&self, at: Timestamp) -> Option<Timestamp> {
+        let rest = Window { from: at, until: Timestamp::MAX };
+        let of_part = |part: &Part<'a>| {
+            let pieces = part.series.pieces.get(part.series.range(rest)).unwrap_or_default();
+            pieces.iter().find_map(|piece| match piece {
+                Piece::Single(sample) => {
+                    let good = self.event(sample) == Event::Good && !part.corrected.contains(sample.time);
+                    (good && at <= sample.time).then_some(sample.time)
+                }
+                Piece::Quiet(quiet) => {
+                    let starts = (quiet.before(at)..quiet.count).map(|number| quiet.at(number));
+                    starts.take(MOST_CORRECTED).find(|start| !part.corrected.contains(*start))
+                }
+            })
+        };
+        self.parts.iter().filter_map(of_part).min()
+    }
+
+    /// How long the successes of a window took that are not excluded.
+    #[must_use]
+    pub fn latency(&self, window: Window) -> Latency {
+        let known = self.input.latencies.iter().find(|known| known.window == window);
+        if let Some(known) = known.filter(|_| self.parts.iter().any(|part| part.series.is_counted())) {
+            let mut whole = Sketch::default();
+            self.parts.iter().filter_map(|part| known.sketches.get(part.position)).for_each(|one| whole.merge(one));
+            let rank = |quantile| whole.quantile(quantile);
+            return Latency { p50: rank(0.5), p90: rank(0.9), p95: rank(0.95), p99: rank(0.99), count: whole.count() };
+        }
+        let successes = self.parts.iter().flat_map(|part| {
+            let counted =
+                |sample: &&Sample| sample.outcome == Outcome::Success && !part.corrected.contains(sample.time);
+            part.series.singles(window).filter(counted)
+        });
+        let mut took: Vec<u64> = successes.map(|sample| sample.took_us).collect();
+        took.sort_unstable();
+        Latency::of_sorted(&took)
     }
 
     /// Why an event was not good; `slow` of a success.
@@ -192,12 +269,48 @@ impl<'a> Tally<'a> {
         }
     }
 
+    fn good_of(&self, part: &Part<'_>, window: Window) -> u64 {
+        let count = |stretch: Window| {
+            let singles =
+                part.series.singles(stretch).filter(|sample| self.event(sample) == Event::Good).count() as u64;
+            singles + part.series.quiet(stretch).map(|quiet| quiet.within(stretch)).sum::<u64>()
+        };
+        part.corrected.outside(window).iter().map(count).sum()
+    }
+
     fn count_part(&self, part: &Part<'_>, window: Window, counts: &mut Counts) {
         for sample in part.series.singles(window) {
             counts.add(self.event(sample), 1);
         }
         counts.good += part.series.quiet(window).map(|quiet| quiet.within(window)).sum::<u64>();
         counts.no_data += part.holes.iter().map(|hole| hole.count(window)).sum::<u64>();
+    }
+}
+
+/// Slices in a row that are being counted.
+struct Slices {
+    /// Number of the first.
+    first: i128,
+    slice_ns: i128,
+    counts: Vec<Counts>,
+}
+
+impl Slices {
+    fn at(&mut self, moment: Timestamp) -> Option<&mut Counts> {
+        let number = moment.as_nanosecond().div_euclid(self.slice_ns) - self.first;
+        self.counts.get_mut(usize::try_from(number).ok()?)
+    }
+
+    /// Hands every slice that a stretch touches to `each`, with what of it lies in the stretch.
+    fn each(&mut self, stretch: Window, mut each: impl FnMut(&mut Counts, Window)) {
+        let (first, behind) = crate::period::slices(stretch, self.slice_ns);
+        for number in first..behind {
+            let counts = usize::try_from(number - self.first).ok().and_then(|number| self.counts.get_mut(number));
+            let cut = crate::period::slice(number, self.slice_ns).and_then(|whole| whole.cut(stretch));
+            if let Some((counts, cut)) = counts.zip(cut) {
+                each(counts, cut);
+            }
+        }
     }
 }
 

@@ -66,8 +66,9 @@ fn write(shape: Shape, format: Format, output: &mut impl Write) -> io::Result<()
         }
     }
     if format == Format::Ndjson {
-        for gap in shape.gaps() {
-            interchange::write(&Record::Gap(gap), &mut *output)?;
+        let gaps = shape.gaps().into_iter().map(Record::Gap);
+        for record in gaps.chain(shape.changes().into_iter().map(Record::Change)) {
+            interchange::write(&record, &mut *output)?;
         }
     }
     Ok(())

@@ -140,6 +140,33 @@ impl Sketch {
     }
 }
 
+/// The largest number that the highest bucket of stored bytes may hold; 0 where there is none.
+pub(crate) fn highest(mut bytes: &[u8]) -> Result<u64, Damage> {
+    if bytes.is_empty() {
+        return Ok(0);
+    }
+    let mut next: u64 = take(&mut bytes)?;
+    let mut highest = 0;
+    while let Some((first, rest)) = bytes.split_first() {
+        let count = if *first < ONE_BYTE {
+            bytes = rest;
+            u64::from(*first)
+        } else {
+            take(&mut bytes)?
+        };
+        if count == 0 {
+            next = next.saturating_add(take(&mut bytes)?);
+        } else {
+            highest = next;
+            next = next.saturating_add(1);
+        }
+    }
+    match usize::try_from(highest).ok().and_then(|bucket| bucket.checked_sub(1)) {
+        None if highest == 0 => Ok(0),
+        bucket => bucket.and_then(|bucket| LIMITS.get(bucket)).copied().ok_or(Damage("a sketch has a bucket too many")),
+    }
+}
+
 /// Two sketches are equal when they hold the same, whatever they once held.
 impl PartialEq for Sketch {
     fn eq(&self, other: &Self) -> bool {

@@ -302,7 +302,7 @@ mod tests {
         let mixed = "[[background_pattern]]\nname = 'x'\nweight = 1.0\nlogin = { error = 0.5, ok = 0.4 }";
         assert_eq!(
             said(mixed)[0],
-            "4:9: background_pattern[0].login: the shares of the classes together are 1, and here they are 0.9000"
+            "4:1: background_pattern[0].login: the shares of the classes together are 1, and here they are 0.9000"
         );
         let misspelt = "[lag]\nvolume = [{ shar = 1.0, mean_s = 3.0 }]";
         assert_eq!(said(misspelt)[0], "2:13: lag.volume[0].shar: unknown key, did you mean `share`?");

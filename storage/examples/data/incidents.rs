@@ -1,4 +1,5 @@
-//! What goes wrong in the data set: six incidents, three pauses of the prober, and now and then a single failure.
+//! What goes wrong in the data set: incidents, six of them as a rule, three pauses of the prober, and now and then a
+//! single failure.
 
 use rand::{Rng, RngExt};
 use storage::record::{Phases, Reason};
@@ -12,8 +13,10 @@ pub(crate) struct Verdict {
 
 /// Everything that goes wrong.
 pub(crate) struct Story {
-    incidents: [Incident; 6],
+    incidents: Vec<Incident>,
     targets: u32,
+    /// Share of the requests that fail outside of incidents.
+    single: f64,
 }
 
 struct Incident {
@@ -40,9 +43,6 @@ enum Effect {
 /// Limit of a request, in microseconds. Five of them are shorter than the interval.
 const LIMIT_US: u64 = 5_000_000;
 
-/// Share of the requests that fail outside of incidents.
-const SINGLE: f64 = 0.000_2;
-
 /// What single failures look like.
 const SINGLES: [(Reason, Option<u16>, &str); 5] = [
     (Reason::Connect, None, "the connection was reset by the peer"),
@@ -59,22 +59,9 @@ const SPREAD: u32 = 24;
 const REPLICAS: u32 = 8;
 
 impl Story {
-    /// The story of so many slots; the moments scale with them, the lengths do not.
-    pub(crate) fn new(slots: i64, targets: u32) -> Self {
-        use Effect::{CertificateExpired, Dns, SecretRotated, Silent, Slow, Unavailable};
-        let incident = |number: u32, length, touched, share, effect| {
-            let from = slots * (14 * i64::from(number) + 1) / 100;
-            Incident { from, until: from + length, first: number * 3, targets: touched, share, effect }
-        };
-        let incidents = [
-            incident(1, 80, 3, 0.6, Dns),
-            incident(2, 150, 2, 0.7, Unavailable),
-            Incident { from: rotation(slots), ..incident(3, 71, 4, 1.0, SecretRotated) },
-            incident(4, 200, 2, 0.5, Silent),
-            incident(5, 240, 1, 1.0, Slow),
-            incident(6, 265, 2, 1.0, CertificateExpired),
-        ];
-        Self { incidents, targets }
+    /// The story of so many slots, and so many incidents; their moments scale with the slots, their lengths do not.
+    pub(crate) fn new(slots: i64, targets: u32, incidents: u32, single: f64) -> Self {
+        Self { incidents: (1..=incidents).map(|number| incident(number, incidents, slots)).collect(), targets, single }
     }
 
     /// Judges a request, and alters how long it took accordingly.
@@ -95,7 +82,7 @@ impl Story {
         {
             return incident.effect.on(target, step, phases, random);
         }
-        if random.random_bool(SINGLE) {
+        if random.random_bool(self.single) {
             let (reason, status, text) = SINGLES[random.random_range(0..SINGLES.len())];
             if status.is_none() {
                 *phases = Phases { tls: 0, processing: 0, transfer: 0, ..*phases };
@@ -142,14 +129,37 @@ impl Effect {
     }
 }
 
+/// The incident of a number, of so many: spread over the first six sevenths of the slots, kind by kind.
+fn incident(number: u32, of: u32, slots: i64) -> Incident {
+    use Effect::{CertificateExpired, Dns, SecretRotated, Silent, Slow, Unavailable};
+    let (length, targets, share, effect) = match (number - 1) % 6 {
+        0 => (80, 3, 0.6, Dns),
+        1 => (150, 2, 0.7, Unavailable),
+        2 => (71, 4, 1.0, SecretRotated),
+        3 => (200, 2, 0.5, Silent),
+        4 => (240, 1, 1.0, Slow),
+        _ => (265, 2, 1.0, CertificateExpired),
+    };
+    let from = slots * (84 * i64::from(number) + i64::from(of)) / (100 * i64::from(of));
+    Incident { from, until: from + length, first: number * 3, targets, share, effect }
+}
+
+/// The slots at which a secret is rotated and the first of the targets that fail then.
+pub(crate) fn rotations(slots: i64, targets: u32, incidents: u32) -> Vec<(i64, u32)> {
+    let all = (1..=incidents).map(|number| incident(number, incidents, slots));
+    all.filter(|incident| matches!(incident.effect, Effect::SecretRotated))
+        .map(|incident| (incident.from, incident.first % targets))
+        .collect()
+}
+
 /// The slots in which nothing runs, as half-open stretches.
 pub(crate) fn pauses(slots: i64) -> [(i64, i64); 3] {
     [(20, 5), (50, 6), (80, 6)].map(|(percent, length)| (slots * percent / 100, slots * percent / 100 + length))
 }
 
-/// The slot in which a secret is rotated.
-pub(crate) fn rotation(slots: i64) -> i64 {
-    slots * 43 / 100
+/// The slot in which a secret is rotated for the first time.
+pub(crate) fn rotation(slots: i64, targets: u32, incidents: u32) -> i64 {
+    rotations(slots, targets, incidents).first().map_or(0, |(slot, _)| *slot)
 }
 
 fn fails(reason: Reason, status: Option<u16>, detail: String) -> Verdict {

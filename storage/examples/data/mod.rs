@@ -1,5 +1,6 @@
 //! The data set of the measurements: a fixed seed, records in the order of time, a bounded part of them in memory.
 
+mod changes;
 pub(crate) mod durations;
 pub(crate) mod entropy;
 mod incidents;
@@ -11,7 +12,7 @@ use clap::Args;
 use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
-use storage::record::{Expect, Gap, Outcome, ProbeKind, ProbeResult, Variant, to_milliseconds};
+use storage::record::{Change, Expect, Gap, Outcome, ProbeKind, ProbeResult, Variant, to_milliseconds};
 
 use durations::{DAY_US, Place};
 use incidents::{Story, Verdict};
@@ -47,6 +48,15 @@ pub(crate) struct Shape {
     /// When the steps of a run start.
     #[arg(long, value_enum, default_value_t = Steps::Chained)]
     steps: Steps,
+    /// Incidents.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    incidents: u32,
+    /// Single failures among a million requests outside of incidents.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    flakes: u32,
+    /// Changes a day, nearly all of them without a consequence.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    changes: u32,
 }
 
 /// One result and where it stands in the data set.
@@ -85,9 +95,14 @@ impl Shape {
         incidents::pauses(self.slots()).map(gap).into()
     }
 
+    /// What was changed, by time.
+    pub(crate) fn changes(self) -> Vec<Change> {
+        changes::changes(self)
+    }
+
     /// Two hours around the incident with the most failures of one cause: what a report of an incident reads.
     pub(crate) fn window(self) -> (Timestamp, Timestamp) {
-        let from = BEGIN_US + (incidents::rotation(self.slots()) - 60) * EVERY_US;
+        let from = BEGIN_US + (incidents::rotation(self.slots(), self.targets(), self.incidents) - 60) * EVERY_US;
         (moment(from), moment(from + 240 * EVERY_US))
     }
 }
@@ -106,7 +121,8 @@ pub(crate) struct Results {
 impl Results {
     pub(crate) fn new(shape: Shape) -> Self {
         let random = Xoshiro256PlusPlus::seed_from_u64(SEED);
-        let story = Story::new(shape.slots(), shape.targets());
+        let single = f64::from(shape.flakes) / 1e6;
+        let story = Story::new(shape.slots(), shape.targets(), shape.incidents, single);
         Self { shape, story, random, slot: 0, pending: Vec::new(), ready: Vec::new().into_iter() }
     }
 

@@ -88,8 +88,10 @@ impl Fill {
             }
             Ok(())
         })?;
-        let gaps: Vec<Record> = self.draw.shape.gaps().into_iter().map(Record::Gap).collect();
-        writer.append(&gaps)?;
+        let shape = self.draw.shape;
+        let gaps = shape.gaps().into_iter().map(Record::Gap);
+        let others: Vec<Record> = gaps.chain(shape.changes().into_iter().map(Record::Change)).collect();
+        writer.append(&others)?;
         drop(checkpointer);
         writer.close()?;
         Ok(json!({

@@ -7,7 +7,7 @@ use pco::wrapped::FileDecompressor;
 use super::column::{Effort, Format};
 use super::head::{Head, MAX_ROWS, MAX_SECTIONS, Precision};
 use super::rounding::rounded;
-use super::row::Row;
+use super::row::{Brief, Row};
 use super::section::{Packed, Section, write};
 use super::starts::{Marks, Predictor};
 use crate::binary::put;
@@ -75,6 +75,29 @@ pub(crate) fn decode(head: &Head, data: &[u8], wanted: impl Fn(i64) -> bool) -> 
         sections.extend(section);
     }
     Ok(sections)
+}
+
+/// What judging needs of the results of the series that are `wanted`, by series, in the order of the block.
+pub(crate) fn briefs(head: &Head, data: &[u8], wanted: impl Fn(i64) -> bool) -> Result<Vec<(i64, Vec<Brief>)>, Damage> {
+    let reader = head.format.reader()?;
+    let packed = cut(head, data, &reader)?;
+    let wanted: Vec<bool> = head.sections.iter().map(|part| wanted(part.series)).collect();
+    let leaned_on = leaned_on(head, &wanted);
+    let mut earlier: Vec<Marks> = Vec::with_capacity(packed.len());
+    let mut found = Vec::new();
+    for (((packed, part), wanted), leaned_on) in packed.iter().zip(&head.sections).zip(wanted).zip(leaned_on) {
+        let marks = if wanted {
+            let (rows, marks) = packed.briefs(&earlier)?;
+            found.push((part.series, rows));
+            marks
+        } else if let Some(leaned_on) = leaned_on {
+            packed.marks(&earlier, leaned_on == LeanedOn::Ends)?
+        } else {
+            Marks::default()
+        };
+        earlier.push(marks);
+    }
+    Ok(found)
 }
 
 /// The durations of the results of `series` that succeeded, in microseconds and in the order of the rows; they cost less
@@ -249,6 +272,18 @@ mod tests {
         }
 
         #[test]
+        fn briefs_are_those_of_the_rows(sections in sections(), alone: bool) {
+            let block = encode(1, 2, &sections, Effort::Quick, Precision::Exact);
+            let head = head::read(&block.head).unwrap();
+            for Section { series, rows } in &sections {
+                let found = briefs(&head, &block.data, |other| !alone || other == *series).unwrap();
+                let own = found.iter().find(|(other, _)| other == series).map(|(_, rows)| rows.as_slice());
+                let expected: Vec<Brief> = rows.iter().map(Brief::of).collect();
+                prop_assert_eq!(own, Some(expected.as_slice()));
+            }
+        }
+
+        #[test]
         fn durations_are_those_of_the_rows_that_succeeded(sections in sections(), round: bool) {
             let precision = if round { Precision::Rounded } else { Precision::Exact };
             let block = encode(1, 2, &sections, Effort::Quick, precision);
@@ -294,6 +329,9 @@ mod tests {
                 assert!(rows.is_sorted_by(|row, next| row.time_ms < next.time_ms));
                 assert!(rows.iter().all(|row| row.took_us >= 0));
             }
+        }
+        if let Ok(found) = briefs(&head, data, |_| true) {
+            assert!(found.iter().flat_map(|(_, rows)| rows).all(|row| row.took_us >= 0));
         }
         for part in &head.sections {
             let _ = durations(&head, data, part.series);

@@ -7,7 +7,7 @@ use super::row::Row;
 use crate::binary::{put, take};
 use crate::damage::Damage;
 use crate::record::Outcome;
-use crate::sketch::Sketch;
+use crate::sketch::{self, Sketch};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const HOURS: usize = 24;
@@ -182,6 +182,12 @@ pub(crate) fn merge_sketch(bytes: &[u8], sketch: &mut Sketch) -> Result<(), Dama
     sketch.merge_encoded(durations)
 }
 
+/// What no success of an encoded day took longer than, in microseconds, by less than 3 % too much.
+pub(crate) fn slowest(bytes: &[u8]) -> Result<u64, Damage> {
+    let (_, durations) = cut(bytes)?;
+    sketch::highest(durations)
+}
+
 /// Hands the counts of an encoded day to `each` and gives back the bytes of its sketch.
 fn read_counts(bytes: &[u8], mut each: impl FnMut(Piece)) -> Result<&[u8], Damage> {
     let (mut counts, sketch) = cut(bytes)?;
@@ -338,6 +344,9 @@ mod tests {
             let mut sketch = Sketch::default();
             prop_assert_eq!(merge_sketch(&bytes, &mut sketch), Ok(()));
             prop_assert_eq!(&sketch, &day.sketch);
+            let took = rows.iter().filter(|row| row.succeeded()).map(|row| row.took_us.unsigned_abs());
+            let (most, bound) = (took.max().unwrap_or(0), slowest(&bytes).unwrap());
+            prop_assert!(most <= bound && bound - most <= most / 32 + 1, "{} {}", most, bound);
         }
 
         #[test]

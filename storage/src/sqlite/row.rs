@@ -32,6 +32,30 @@ pub(crate) struct Row {
     pub(crate) detail: Option<i64>,
 }
 
+/// Of a row what judging needs: without the phases and texts, which most of the bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Brief {
+    /// As in [`Row`], and so the others.
+    pub(crate) time_ms: i64,
+    pub(crate) outcome: u8,
+    pub(crate) reason: Option<u8>,
+    pub(crate) took_us: i64,
+    pub(crate) every_ms: Option<i64>,
+}
+
+impl Brief {
+    /// That of a row.
+    pub(crate) fn of(row: &Row) -> Self {
+        let Row { time_ms, outcome, reason, took_us, every_ms, .. } = *row;
+        Self { time_ms, outcome, reason, took_us, every_ms }
+    }
+
+    /// Whether it ended as expected.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.outcome == Outcome::Success.code()
+    }
+}
+
 impl Row {
     /// The row of a result that passed [`check::check`], and whose text has the number `detail`.
     pub(crate) fn of(result: &ProbeResult, detail: Option<i64>) -> Self {

@@ -7,7 +7,7 @@ use super::column::{Column, Effort, pack};
 use super::facts::{Exceptions, split};
 use super::head::{Part, Precision};
 use super::rounding::{bucket, middle, rest};
-use super::row::Row;
+use super::row::{Brief, Row};
 use super::starts::{Jump, Marks, Predictor, Starts, end, predict, restore};
 use crate::binary::{put, whole};
 use crate::damage::Damage;
@@ -109,6 +109,23 @@ impl<'a> Packed<'a> {
             return Err(NEGATIVE);
         }
         Ok(Section { series: self.part.series, rows })
+    }
+
+    /// The rows without status, phases and detail, and what later sections may lean on; they cost less than the rows.
+    pub(super) fn briefs(&self, earlier: &[Marks]) -> Result<(Vec<Brief>, Marks), Damage> {
+        let Sparse { exceptions, jumps } = self.sparse()?;
+        let starts = self.times(jumps, earlier)?;
+        let facts = exceptions.apply(self.part.usual, starts.len())?;
+        let took = self.took()?;
+        let ends = starts.iter().zip(&took).map(|(time, took)| end(*time, *took)).collect();
+        let rows = starts.iter().zip(&facts).zip(took).map(|((time_ms, facts), took_us)| Brief {
+            time_ms: *time_ms,
+            outcome: facts.outcome,
+            reason: facts.reason,
+            took_us,
+            every_ms: facts.every_ms,
+        });
+        Ok((rows.collect(), Marks { starts, ends }))
     }
 
     /// When the rows started and, if that is asked for, ended, which is all that later sections lean on.

@@ -124,7 +124,7 @@ fn durations(
     for day in days {
         let Some(part) = stretch.on(day) else { continue };
         if late.contains(&day) || part != Stretch::day(day) {
-            for (series, rows) in page::sealed(connection, group, series, part)? {
+            for (series, rows) in page::sealed_briefs(connection, group, series, part)? {
                 rows.iter().filter(|row| row.succeeded()).for_each(|row| each(series, row.took_us.unsigned_abs()));
             }
             continue;

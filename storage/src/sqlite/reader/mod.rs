@@ -1,6 +1,8 @@
 //! Reads the store, beside whoever writes it, with a bounded part of it in memory.
 
+pub mod executions;
 pub mod failures;
+pub mod outlines;
 pub mod stats;
 pub mod tally;
 pub mod verify;

@@ -6,11 +6,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::tail::Tail;
 use crate::error::Trouble;
+use crate::sqlite::block;
 use crate::sqlite::blocks::{self, Level, Stored};
 use crate::sqlite::day;
 use crate::sqlite::late;
 use crate::sqlite::overlay;
-use crate::sqlite::row::Row;
+use crate::sqlite::row::{Brief, Row};
 use crate::sqlite::section::Section;
 
 /// A half-open stretch of milliseconds.
@@ -35,6 +36,11 @@ impl Stretch {
     pub(super) fn cut(self, other: Self) -> Option<Self> {
         let cut = Self { from_ms: self.from_ms.max(other.from_ms), until_ms: self.until_ms.min(other.until_ms) };
         (cut.from_ms < cut.until_ms).then_some(cut)
+    }
+
+    /// The least stretch that holds both.
+    pub(super) fn hull(self, other: Self) -> Self {
+        Self { from_ms: self.from_ms.min(other.from_ms), until_ms: self.until_ms.max(other.until_ms) }
     }
 
     /// Whether it holds a moment.
@@ -109,6 +115,55 @@ pub(super) fn all(
         let hot = tail.within(*series, stretch.from_ms, stretch.until_ms);
         if !hot.is_empty() {
             found.entry(*series).or_default().extend_from_slice(hot);
+        }
+    }
+    Ok(found)
+}
+
+/// What judging needs of the sealed results of series of one group inside a stretch, by series, each by time.
+pub(super) fn sealed_briefs(
+    connection: &Connection,
+    group: i64,
+    series: &[i64],
+    stretch: Stretch,
+) -> Result<BTreeMap<i64, Vec<Brief>>, Trouble> {
+    if !late_days(connection, series, stretch)?.is_empty() {
+        let rows = sealed(connection, group, series, stretch)?;
+        return Ok(rows.into_iter().map(|(series, rows)| (series, rows.iter().map(Brief::of).collect())).collect());
+    }
+    let mut found: BTreeMap<i64, Vec<Brief>> = BTreeMap::new();
+    let (first, last) = stretch.days();
+    for day in blocks::days(connection, group, first, last)? {
+        for level in Level::ALL {
+            for block in blocks::of_day(connection, level, group, day)? {
+                let wanted =
+                    |id: i64| series.contains(&id) && block.head.reaches(id, stretch.from_ms, stretch.until_ms);
+                if !block.head.sections.iter().any(|part| wanted(part.series)) {
+                    continue;
+                }
+                for (series, rows) in block::briefs(&block.head, &block.data(connection)?, wanted)? {
+                    found.entry(series).or_default().extend(rows.iter().filter(|row| stretch.holds(row.time_ms)));
+                }
+            }
+        }
+    }
+    found.values_mut().for_each(|rows| rows.sort_by_key(|row| row.time_ms));
+    Ok(found)
+}
+
+/// The same of those that are not sealed as well.
+pub(super) fn all_briefs(
+    connection: &Connection,
+    tail: &Tail,
+    group: i64,
+    series: &[i64],
+    stretch: Stretch,
+) -> Result<BTreeMap<i64, Vec<Brief>>, Trouble> {
+    let mut found = sealed_briefs(connection, group, series, stretch)?;
+    for series in series {
+        let hot = tail.within(*series, stretch.from_ms, stretch.until_ms);
+        if !hot.is_empty() {
+            found.entry(*series).or_default().extend(hot.iter().map(Brief::of));
         }
     }
     Ok(found)
