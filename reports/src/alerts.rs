@@ -8,8 +8,9 @@ use storage::window::Window;
 
 use crate::input::shift;
 use crate::settings::Slo;
-use crate::slo::{burn, last};
-use crate::tally::{Event, Tally};
+use crate::slo::sum::effective;
+use crate::slo::{Stretch, burn, defined, last};
+use crate::tally::{Counts, Event, Tally};
 
 /// One rule that fires, or that cannot tell.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -105,21 +106,29 @@ impl Rule {
     }
 }
 
-/// The rules that fire or are frozen at a moment. `period_s` is the length the budget is made for, in seconds.
+/// The rules that fire or are frozen at a moment, which is the end of the stretch that is judged.
+///
+/// A rule is frozen where nobody can tell: nothing came in for too long, the definition is younger than the long window,
+/// or a window that its answer hangs on was seen too little. A long window that was seen and is quiet answers alone.
 #[must_use]
-pub fn now(slo: &Slo, tally: &Tally<'_>, at: Timestamp, period_s: f64) -> Vec<Alert> {
+pub fn now(slo: &Slo, tally: &Tally<'_>, at: Timestamp, stretch: Stretch) -> Vec<Alert> {
     let alert = |rule: &Rule| {
-        let factor = rule.factor(slo, period_s)?;
-        let (long, short) = (last(tally, at, rule.long.1), last(tally, at, rule.short.1));
+        let factor = rule.factor(slo, stretch.period_s)?;
+        let (long, short) = (last(slo, tally, at, rule.long.1), last(slo, tally, at, rule.short.1));
         let (long_burn, short_burn) = (burn(slo, &long), burn(slo, &short));
-        let seen = (long.good + long.bad) as f64;
-        let state = if seen < slo.min_coverage * long.expected() as f64 {
+        let unseen =
+            |counts: &Counts| ((counts.good + counts.bad) as f64) < slo.min_coverage * counts.expected() as f64;
+        let burns = |counts: &Counts, burn: Option<f64>, guard: u64| {
+            effective(slo, counts).1 >= guard as f64 && burn.is_some_and(|burn| burn > factor)
+        };
+        let young = slo.since.is_some_and(|since| since > shift(at, -rule.long.1));
+        let state = if stretch.stale || young || unseen(&long) {
             State::Frozen
-        } else if long.bad >= GUARD_LONG
-            && short.bad >= GUARD_SHORT
-            && long_burn.is_some_and(|burn| burn > factor)
-            && short_burn.is_some_and(|burn| burn > factor)
-        {
+        } else if !burns(&long, long_burn, GUARD_LONG) {
+            return None;
+        } else if unseen(&short) {
+            State::Frozen
+        } else if burns(&short, short_burn, GUARD_SHORT) {
             State::Firing
         } else {
             return None;
@@ -140,7 +149,7 @@ pub fn lengths() -> impl Iterator<Item = SignedDuration> {
 #[must_use]
 pub fn history(slo: &Slo, tally: &Tally<'_>, window: Window, period_s: f64) -> Vec<Firing> {
     let Some(longest) = lengths().max() else { return Vec::new() };
-    let seen = Window { from: shift(window.from, -longest), until: window.until };
+    let seen = defined(slo, Window { from: shift(window.from, -longest), until: window.until });
     let bad = tally.marked(seen).filter(|(_, _, event)| *event == Event::Bad).map(|(_, sample, _)| sample.time);
     let mut bad: Vec<Timestamp> = bad.collect();
     bad.sort_unstable();

@@ -3,6 +3,7 @@
 pub mod alerts;
 pub mod cause;
 pub mod condense;
+pub mod cost;
 pub mod detect;
 pub mod digest;
 pub mod episode;

@@ -48,6 +48,7 @@ impl Plan {
             borders.extend(lengths.map(|length| shift(window.until, -length)));
         }
         borders.extend(settings.corrections.iter().flat_map(|correction| [correction.from, correction.until]));
+        borders.extend(settings.slos.iter().filter_map(|slo| slo.since));
         let latency: BTreeSet<(Timestamp, Timestamp)> =
             windows.iter().map(|window| (window.from, window.until)).collect();
         let latency = latency.into_iter().map(|(from, until)| Window { from, until });

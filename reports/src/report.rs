@@ -2,23 +2,25 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use storage::record::Change;
+use storage::record::{Change, ChangeKind};
 use storage::sqlite::reader::Reader;
 use storage::window::Window;
 
 use crate::alerts;
 use crate::cause::Verdict;
 use crate::cause::model::Model;
+use crate::cost;
 use crate::digest;
 use crate::incident::{Blame, Cost, Incident, incidents};
-use crate::input::{Input, shift};
+use crate::input::{Input, after, shift};
 use crate::link;
 use crate::period;
 use crate::plan::Plan;
 use crate::said;
+use crate::series::Series;
 use crate::settings::{Correction, Settings, Slo};
-use crate::slo::{self, Judged, Status};
-use crate::tally::{Event, Tally};
+use crate::slo::{self, Background, Judged, Status, Stretch};
+use crate::tally::Tally;
 use crate::timeline::{self, Item, Role};
 
 /// Name and version of the JSON form.
@@ -77,15 +79,36 @@ pub struct SloReport {
     /// What every report begins with.
     #[serde(flatten)]
     pub head: Head,
+    /// First moment of which the store cannot know yet; absent without results.
+    pub watermark: Option<Timestamp>,
     /// The objectives in the order of the configuration.
     pub slos: Vec<Judged>,
     /// The corrections that touch the window.
     pub corrections: Vec<Corrected>,
+    /// What reaches its end within 90 days after the window, the earliest first.
+    pub expiries: Vec<Expiry>,
+}
+
+/// A key, a token or a certificate that is going to end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Expiry {
+    /// When it ends.
+    pub at: Timestamp,
+    /// What ends.
+    pub object: String,
+    /// The targets that depend on it.
+    pub targets: Vec<String>,
+    /// 30, 60 or 90: so many days after the window it will have ended.
+    pub within_days: i64,
+    /// Id of the change that tells of it.
+    pub change: String,
 }
 
 /// A correction, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Corrected {
+    /// Named after its content.
+    pub id: String,
     /// As it stands in the configuration.
     #[serde(flatten)]
     pub correction: Correction,
@@ -126,6 +149,8 @@ pub struct Request {
     pub now: Timestamp,
 }
 
+/// Days ahead by which coming ends are sorted.
+const EXPIRIES: [i64; 3] = [30, 60, 90];
 /// How far back burn rates look.
 const LONGEST_BURN: SignedDuration = SignedDuration::from_hours(72);
 /// What incidents and timelines show where no stretch is asked for.
@@ -138,10 +163,24 @@ const USUAL: SignedDuration = SignedDuration::from_hours(24 * 30);
 pub fn build(reader: &Reader, settings: &Settings, request: &Request) -> Result<Report, Error> {
     let mut input = reader.at_one_moment(|reader| {
         let watermark = reader.watermark()?;
-        Input::load(reader, &Plan::new(settings, request, watermark))
+        let plan = Plan::new(settings, request, watermark);
+        let mut input = Input::load(reader, &plan)?;
+        if request.kind == Kind::Slo {
+            input.changes.extend(coming_ends(reader, &input, reach(settings, request, watermark).until)?);
+        }
+        Ok::<_, storage::error::Error>(input)
     })?;
     link::apply(&settings.links, &mut input.changes);
     build_from(&input, settings, request)
+}
+
+/// What ends after a window, as far as it is known and not among the changes already.
+fn coming_ends(reader: &Reader, input: &Input, until: Timestamp) -> Result<Vec<Change>, storage::error::Error> {
+    let [.., farthest] = EXPIRIES;
+    let ahead = Window { from: until, until: shift(until, SignedDuration::from_hours(24 * (farthest + 1))) };
+    let mut ends = reader.changes(Some(ahead))?;
+    ends.retain(|change| change.kind == ChangeKind::Expiry && input.changes.iter().all(|known| known.id != change.id));
+    Ok(ends)
 }
 
 /// Builds a report from an input that reaches as far as [`reach`] says.
@@ -162,40 +201,58 @@ pub fn build_from(input: &Input, settings: &Settings, request: &Request) -> Resu
 pub fn reach(settings: &Settings, request: &Request, watermark: Option<Timestamp>) -> Window {
     let shown = usual_window(request, watermark);
     let own = settings.slos.iter().filter_map(|slo| own_window(slo, request, watermark));
-    let from = own
-        .map(|window| window.from)
-        .chain([shown.from, shift(shown.until, -LONGEST_BURN)])
-        .min()
-        .unwrap_or(shown.from);
+    let compared = |window: Window| match request.kind {
+        Kind::Slo => shift(window.from, -window.length()),
+        Kind::Incidents | Kind::Timeline => window.from,
+    };
+    let from = own.map(compared).chain([shown.from, shift(shown.until, -LONGEST_BURN)]).min().unwrap_or(shown.from);
     Window { from, until: shown.until }
 }
 
 fn build_slo(input: &Input, settings: &Settings, model: &Model, request: &Request) -> SloReport {
     let incidents = incidents(input, settings, model);
     let blame = Blame::new(&incidents);
+    let background = Background { incidents: &incidents, blame: &blame };
     let horizon = horizon(input, request);
+    let watermark = watermark(input, settings);
     let judge = |slo| {
-        let window = own_window(slo, request, input.watermark)?;
+        let window = own_window(slo, request, watermark)?;
         let period_s = period::seconds(&slo.window, window.until)?;
-        Some(slo::judge(slo, &Tally::new(slo, settings, input, horizon), window, period_s, &blame))
+        let tally = Tally::new(slo, settings, input, horizon);
+        let stale = stale(input, &tally, window, request.now);
+        Some(slo::judge(slo, &tally, Stretch { window, period_s, stale }, background))
     };
     let slos: Vec<Judged> = settings.slos.iter().filter_map(judge).collect();
     let hull = slos
         .iter()
         .map(|slo| slo.window)
         .reduce(|a, b| Window { from: a.from.min(b.from), until: a.until.max(b.until) });
-    let window = hull.unwrap_or_else(|| usual_window(request, input.watermark));
+    let window = hull.unwrap_or_else(|| usual_window(request, watermark));
     let touching = settings
         .corrections
         .iter()
         .filter(|correction| correction.from < window.until && correction.until > window.from);
     let corrections = touching
         .map(|correction| Corrected {
+            id: digest::short("k", &[&format!("{correction:?}")]),
             retroactive: correction.created_at.is_some_and(|made| made > correction.from),
             correction: correction.clone(),
         })
         .collect();
-    SloReport { head: head("slo", input, settings, window), slos, corrections }
+    let expiries = expiries(input, window.until);
+    SloReport { head: head("slo", input, settings, window), watermark, slos, corrections, expiries }
+}
+
+fn expiries(input: &Input, until: Timestamp) -> Vec<Expiry> {
+    let ends = input.changes.iter().filter(|change| change.kind == ChangeKind::Expiry);
+    let coming = ends.filter_map(|change| {
+        let at = change.lo()?;
+        let ahead = at.duration_since(until);
+        let within_days = EXPIRIES.into_iter().find(|days| ahead <= SignedDuration::from_hours(24 * days))?;
+        let (object, targets, change) = (change.object.clone(), change.targets.clone(), change.id.clone());
+        (at >= until).then_some(Expiry { at, object, targets, within_days, change })
+    });
+    coming.collect()
 }
 
 fn build_incidents(
@@ -204,7 +261,7 @@ fn build_incidents(
     model: &Model,
     request: &Request,
 ) -> Result<IncidentsReport, Error> {
-    let window = usual_window(request, input.watermark);
+    let window = usual_window(request, watermark(input, settings));
     let found = with_costs(input, settings, model, request);
     let incidents: Vec<Incident> = found.into_iter().filter(|incident| shown(incident, request, window)).collect();
     known(&incidents, request)?;
@@ -217,7 +274,7 @@ fn build_timeline(
     model: &Model,
     request: &Request,
 ) -> Result<TimelineReport, Error> {
-    let window = usual_window(request, input.watermark);
+    let window = usual_window(request, watermark(input, settings));
     let found = with_costs(input, settings, model, request);
     let incidents: Vec<Incident> = found.into_iter().filter(|incident| shown(incident, request, window)).collect();
     known(&incidents, request)?;
@@ -244,24 +301,14 @@ fn build_timeline(
 fn with_costs(input: &Input, settings: &Settings, model: &Model, request: &Request) -> Vec<Incident> {
     let mut incidents = incidents(input, settings, model);
     said::tell(&mut incidents, &input.verdicts);
-    let horizon = horizon(input, request);
+    let (horizon, watermark) = (horizon(input, request), watermark(input, settings));
     for slo in &settings.slos {
-        let Some(window) = own_window(slo, request, input.watermark) else { continue };
+        let Some(window) = own_window(slo, request, watermark) else { continue };
+        let window = slo::defined(slo, window);
         let tally = Tally::new(slo, settings, input, horizon);
         let allowed = slo.tolerance() * tally.count(window).expected() as f64;
         for incident in &mut incidents {
-            let failing = |at: Timestamp, target: &str, probe: &str, agent: &str| {
-                incident.episodes.iter().any(|episode| {
-                    (episode.target.as_str(), episode.probe.as_str(), episode.agent.as_str()) == (target, probe, agent)
-                        && episode.start.hi <= at
-                        && at <= episode.until()
-                })
-            };
-            let Some(span) = incident.window().cut(window) else { continue };
-            let bad = tally.marked(span).filter(|(series, sample, event)| {
-                *event == Event::Bad && failing(sample.time, &series.target, &series.probe, &series.agent)
-            });
-            let events = bad.count() as u64;
+            let events = cost::events(incident, &tally, window);
             if events > 0 {
                 let share = (allowed > 0.0).then(|| crate::settings::ratio(events as f64 / allowed));
                 incident.budget.push(Cost { slo: slo.name.clone(), events, share });
@@ -305,6 +352,22 @@ fn usual_window(request: &Request, watermark: Option<Timestamp>) -> Window {
         let until = watermark.unwrap_or(request.now);
         Window { from: shift(until, -USUAL), until }
     })
+}
+
+/// First moment of which the store cannot know yet. A newest result that carries no interval has the configured one, else
+/// it lies just before.
+fn watermark(input: &Input, settings: &Settings) -> Option<Timestamp> {
+    let newest = input.newest?;
+    let known = input.watermark.filter(|watermark| *watermark > newest);
+    let last = |series: &&Series| series.pieces.last().is_some_and(|piece| piece.last() == newest);
+    let configured = || input.series.iter().filter(last).filter_map(|series| settings.every_ms(&series.target)).max();
+    Some(known.unwrap_or_else(|| after(newest, configured().unwrap_or(1))))
+}
+
+/// Whether a window ends at the present moment and nothing came in for more than three intervals.
+fn stale(input: &Input, tally: &Tally<'_>, window: Window, now: Timestamp) -> bool {
+    let expected = input.newest.zip(tally.every_ms()).map(|(newest, every)| after(newest, every.saturating_mul(3)));
+    window.until == now && expected.is_some_and(|expected| expected < now)
 }
 
 /// The last moment that the store can know of: the newest result, unless a stretch up to now was asked for.

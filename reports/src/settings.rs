@@ -63,6 +63,9 @@ pub struct Slo {
     /// Share of the planned events that must have been seen, else the status is `no_data`.
     #[serde(default = "nine_in_ten")]
     pub min_coverage: f64,
+    /// Moment from which on this definition holds; what was recorded before does not count.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
 }
 
 /// The stretch over which an objective is judged.

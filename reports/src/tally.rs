@@ -11,7 +11,7 @@ use storage::window::Window;
 use crate::input::{Input, after};
 use crate::series::{Piece, Sample, Series};
 use crate::settings::{Settings, Slo};
-use crate::slo::Latency;
+use crate::slo::latency::Latency;
 use crate::slots::{self, Hole};
 use crate::slow::is_slow;
 use crate::stretches::Stretches;
@@ -52,11 +52,14 @@ pub struct Tally<'a> {
 }
 
 /// The events of one series.
-struct Part<'a> {
-    series: &'a Series,
+#[derive(Clone)]
+pub(crate) struct Part<'a> {
+    pub(crate) series: &'a Series,
     /// Where the series stands in the input.
     position: usize,
-    holes: Vec<Hole>,
+    /// Interval of its schedule, as far as is known, in milliseconds.
+    pub(crate) every_ms: Option<i64>,
+    pub(crate) holes: Vec<Hole>,
     corrected: Stretches,
 }
 
@@ -98,10 +101,19 @@ impl<'a> Tally<'a> {
         });
         let parts = picked
             .map(|(position, series)| {
-                let every_ms = series.every_ms.or(settings.every_ms(&series.target));
+                let every_ms = settings.every_ms(&series.target).or(series.every_ms);
+                // What was planned up to the newest result is known, whatever the series it belongs to.
+                let known = input.newest.map(|newest| after(newest, every_ms.unwrap_or(0) / 2));
+                let horizon = known.map_or(horizon, |known| horizon.max(known));
                 let concerning = settings.corrections.iter().filter(|correction| correction.concerns(&series.target));
                 let corrected = Stretches::union(concerning.map(|c| Window { from: c.from, until: c.until }));
-                Part { series, position, holes: slots::holes(series, every_ms, horizon), corrected }
+                Part {
+                    series,
+                    position,
+                    every_ms: series.every_ms.or(every_ms),
+                    holes: slots::holes(series, every_ms, horizon),
+                    corrected,
+                }
             })
             .collect();
         Tally { slo, input, parts }
@@ -113,21 +125,76 @@ impl<'a> Tally<'a> {
         self.parts.is_empty()
     }
 
+    /// Start of the first result ever of any of its series.
+    #[must_use]
+    pub fn first(&self) -> Option<Timestamp> {
+        self.parts.iter().map(|part| part.series.first).min()
+    }
+
+    /// The longest interval of its series, in milliseconds.
+    #[must_use]
+    pub fn every_ms(&self) -> Option<i64> {
+        self.parts.iter().filter_map(|part| part.every_ms).max()
+    }
+
+    /// Its series.
+    pub fn series(&self) -> impl Iterator<Item = &'a Series> {
+        self.parts.iter().map(|part| part.series)
+    }
+
+    /// The events of each series.
+    pub(crate) fn parts(&self) -> &[Part<'a>] {
+        &self.parts
+    }
+
+    /// The tallies of the series that have the same key.
+    #[must_use]
+    pub fn apart<K: Ord>(&self, key: impl Fn(&Series) -> K) -> BTreeMap<K, Tally<'a>> {
+        let mut apart: BTreeMap<K, Tally<'a>> = BTreeMap::new();
+        for part in &self.parts {
+            let tally = apart.entry(key(part.series)).or_insert_with(|| Tally {
+                slo: self.slo,
+                input: self.input,
+                parts: Vec::new(),
+            });
+            tally.parts.push(part.clone());
+        }
+        apart
+    }
+
     /// Counts a window.
     #[must_use]
     pub fn count(&self, window: Window) -> Counts {
-        let mut counts = Counts::default();
-        for part in &self.parts {
-            let mut inside = Counts::default();
-            for stretch in part.corrected.outside(window).iter() {
-                self.count_part(part, stretch, &mut inside);
-            }
-            let mut raw = Counts::default();
-            self.count_part(part, window, &mut raw);
-            inside.excluded = raw.all() - inside.all();
-            counts = sum(counts, inside);
+        self.parts.iter().map(|part| self.count_one(part, window)).fold(Counts::default(), sum)
+    }
+
+    /// Counts a window of one series.
+    pub(crate) fn count_one(&self, part: &Part<'_>, window: Window) -> Counts {
+        let mut inside = Counts::default();
+        for stretch in part.corrected.outside(window).iter() {
+            self.count_part(part, stretch, &mut inside);
         }
-        counts
+        let mut raw = Counts::default();
+        self.count_part(part, window, &mut raw);
+        inside.excluded = raw.all() - inside.all();
+        inside
+    }
+
+    /// Starts of the bad events of one series outside corrections.
+    pub(crate) fn bad(&self, part: &Part<'_>, window: Window) -> impl Iterator<Item = Timestamp> {
+        self.of(part, window).filter(|(_, event)| *event == Event::Bad).map(|(at, _)| at)
+    }
+
+    /// Starts of what one series recorded without an execution, outside corrections.
+    pub(crate) fn unexecuted(&self, part: &Part<'_>, window: Window) -> impl Iterator<Item = Timestamp> {
+        self.of(part, window).filter(|(_, event)| matches!(event, Event::NoData | Event::Invalid)).map(|(at, _)| at)
+    }
+
+    fn of(&self, part: &Part<'_>, window: Window) -> impl Iterator<Item = (Timestamp, Event)> {
+        part.series
+            .singles(window)
+            .filter(|sample| !part.corrected.contains(sample.time))
+            .map(|sample| (sample.time, self.event(sample)))
     }
 
     /// Counts a window as if there were no corrections.
@@ -283,7 +350,9 @@ impl<'a> Tally<'a> {
             counts.add(self.event(sample), 1);
         }
         counts.good += part.series.quiet(window).map(|quiet| quiet.within(window)).sum::<u64>();
-        counts.no_data += part.holes.iter().map(|hole| hole.count(window)).sum::<u64>();
+        let first = part.holes.partition_point(|hole| hole.window().until <= window.from);
+        let holes = part.holes.iter().skip(first).take_while(|hole| hole.window().from < window.until);
+        counts.no_data += holes.map(|hole| hole.count(window)).sum::<u64>();
     }
 }
 

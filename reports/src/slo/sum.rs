@@ -1,0 +1,138 @@
+//! Good, bad and unseen of a window, by each of the three methods of counting.
+
+use std::collections::BTreeMap;
+
+use storage::window::Window;
+
+use crate::period;
+use crate::settings::{Method, Missing, Slo, ratio};
+use crate::tally::{Counts, Event, Tally};
+
+/// What the three methods come to.
+pub(super) struct Sum {
+    /// Events, or slices.
+    pub(super) counts: Counts,
+    /// Share of good.
+    pub(super) sli: Option<f64>,
+    /// The same if all that was not seen had been bad.
+    pub(super) low: Option<f64>,
+    /// The same if all that was not seen had been good.
+    pub(super) high: Option<f64>,
+    /// The same without corrections.
+    pub(super) raw: Option<f64>,
+    /// Bad events or slices that are allowed.
+    pub(super) allowed: f64,
+    /// Share of what is allowed that was used up.
+    pub(super) consumed: Option<f64>,
+}
+
+impl Sum {
+    /// Counts a window as the objective's method says.
+    pub(super) fn of(slo: &Slo, tally: &Tally<'_>, window: Window) -> Sum {
+        match slo.method {
+            Method::Occurrences => Sum::of_events(slo, tally, window),
+            Method::Timeslices => Sum::of_slices(slo, tally, window),
+            Method::RatioTimeslices => Sum::of_ratios(slo, tally, window),
+        }
+    }
+
+    fn of_events(slo: &Slo, tally: &Tally<'_>, window: Window) -> Sum {
+        let counts = tally.count(window);
+        let (low, high) = bounds(&counts);
+        let allowed = slo.tolerance() * counts.expected() as f64;
+        let consumed = share(effective(slo, &counts).1, allowed);
+        Sum { sli: sli(slo, &counts), low, high, raw: sli(slo, &tally.count_raw(window)), allowed, consumed, counts }
+    }
+
+    fn of_slices(slo: &Slo, tally: &Tally<'_>, window: Window) -> Sum {
+        let mut counts = Counts::default();
+        let mut unadjusted = Counts::default();
+        for slice in slices(slo, tally, window).values() {
+            match verdict(slo, slice) {
+                Some(event) => counts.add(event, 1),
+                None => counts.excluded += 1,
+            }
+        }
+        for event in raw_slices(slo, tally, window).iter().filter_map(|slice| verdict(slo, slice)) {
+            unadjusted.add(event, 1);
+        }
+        let (low, high) = bounds(&counts);
+        // A slice inside a correction is neutral: the budget in time stays what it was.
+        let allowed = slo.tolerance() * (counts.expected() + counts.excluded) as f64;
+        let consumed = share(effective(slo, &counts).1, allowed);
+        Sum { sli: sli(slo, &counts), low, high, raw: sli(slo, &unadjusted), allowed, consumed, counts }
+    }
+
+    fn of_ratios(slo: &Slo, tally: &Tally<'_>, window: Window) -> Sum {
+        let counts = tally.count(window);
+        let slices: Vec<_> = slices(slo, tally, window).into_values().filter(|slice| slice.expected() > 0).collect();
+        let mean = |values: Vec<f64>| share(values.iter().sum(), values.len() as f64);
+        let ratios: Vec<f64> = slices.iter().filter_map(|slice| sli(slo, slice)).collect();
+        let spent = ratios.iter().map(|ratio| 1.0 - ratio).sum();
+        Sum {
+            counts,
+            low: mean(slices.iter().filter_map(|slice| bounds(slice).0).collect()),
+            high: mean(slices.iter().filter_map(|slice| bounds(slice).1).collect()),
+            raw: mean(raw_slices(slo, tally, window).iter().filter_map(|slice| sli(slo, slice)).collect()),
+            allowed: slo.tolerance() * counts.expected() as f64,
+            // Each slice weighs the same, however many events it holds.
+            consumed: share(spent, slo.tolerance() * slices.len() as f64),
+            sli: mean(ratios),
+        }
+    }
+}
+
+fn slices(slo: &Slo, tally: &Tally<'_>, window: Window) -> BTreeMap<i128, Counts> {
+    slo.slice.map(|slice| tally.count_slices(window, (slice.as_nanos() as i128).max(1))).unwrap_or_default()
+}
+
+/// The slices as if there were no corrections: what was excluded is counted again, slice by slice.
+fn raw_slices(slo: &Slo, tally: &Tally<'_>, window: Window) -> Vec<Counts> {
+    let Some(slice) = slo.slice else { return Vec::new() };
+    let slice_ns = (slice.as_nanos() as i128).max(1);
+    let touched = tally.count_slices(window, slice_ns);
+    let cut = |number: &i128| period::slice(*number, slice_ns).and_then(|whole| whole.cut(window));
+    touched
+        .iter()
+        .map(|(number, counts)| match cut(number) {
+            Some(window) if counts.excluded > 0 => tally.count_raw(window),
+            _ => *counts,
+        })
+        .collect()
+}
+
+/// What a slice is: good when its share of good events reaches the target; nothing when corrections cover it.
+fn verdict(slo: &Slo, slice: &Counts) -> Option<Event> {
+    match sli(slo, slice) {
+        Some(share) if slice.good + slice.bad > 0 => {
+            Some(if share >= slo.slice_target { Event::Good } else { Event::Bad })
+        }
+        _ if slice.no_data > 0 => Some(Event::NoData),
+        _ if slice.invalid > 0 => Some(Event::Invalid),
+        _ => None,
+    }
+}
+
+/// Good and bad, with missing events counted as the objective says.
+pub(crate) fn effective(slo: &Slo, counts: &Counts) -> (f64, f64) {
+    let (good, bad, missing) = (counts.good as f64, counts.bad as f64, counts.no_data as f64);
+    match slo.missing {
+        Missing::Exclude => (good, bad),
+        Missing::Bad => (good, bad + missing),
+        Missing::Good => (good + missing, bad),
+    }
+}
+
+pub(super) fn sli(slo: &Slo, counts: &Counts) -> Option<f64> {
+    let (good, bad) = effective(slo, counts);
+    share(good, good + bad)
+}
+
+fn bounds(counts: &Counts) -> (Option<f64>, Option<f64>) {
+    let (good, all, unseen) = (counts.good as f64, counts.expected() as f64, (counts.no_data + counts.invalid) as f64);
+    (share(good, all), share(good + unseen, all))
+}
+
+pub(super) fn share(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| ratio(part / whole))
+}
