@@ -6,5 +6,6 @@ mod causes;
 mod goldens;
 mod laws;
 mod objectives;
+mod said;
 mod store;
 mod story;
