@@ -149,12 +149,16 @@ fn began(verdict: &Verdict) -> Timestamp {
 }
 
 /// Mean of the Gamma distribution of the rate: the incidents without a change among those that people judged, over the
-/// stretch from the first to the last of them. What nobody judged says nothing.
+/// stretch from the first to the last of them. What nobody judged says nothing, and where none was ever confirmed as
+/// without a change, nobody may have looked for such.
 fn rate(model: &Model, judged: &[&Verdict]) -> f64 {
     let built_in = model.background.rate_per_hour;
     let (Some(first), Some(last)) = (judged.first(), judged.last()) else { return built_in };
     let unexplained = |verdict: &&&Verdict| verdict.decision == Decision::Confirmed && verdict.changes.is_empty();
     let incidents = judged.iter().filter(unexplained).count() as f64;
+    if incidents == 0.0 {
+        return built_in;
+    }
     let hours = seconds_between(began(first), began(last)) / 3600.0;
     let (shape, times) = (model.learning.background_incidents, model.learning.at_most_times.max(1.0));
     ((shape + incidents) / (shape / built_in + hours)).clamp(built_in / times, built_in * times)
@@ -254,15 +258,17 @@ mod tests {
     }
 
     #[test]
-    fn incidents_without_a_change_raise_the_rate_and_judged_time_without_them_lowers_it() {
+    fn incidents_without_a_change_raise_the_rate_and_long_judged_time_with_few_lowers_it() {
         let model = Model::default();
         let rate = |said: &[Verdict]| learned(&model, said).rate_per_hour();
         let none: Vec<_> =
             (0..20).map(|number| verdict(number, i64::from(number), Decision::Confirmed, None)).collect();
-        let secret = Some(ChangeKind::Secret);
         let rare: Vec<_> =
-            (0..3).map(|number| verdict(number, i64::from(number) * 300, Decision::Confirmed, secret)).collect();
+            (0..3).map(|number| verdict(number, i64::from(number) * 300, Decision::Confirmed, None)).collect();
         assert!(rate(&none) > model.background.rate_per_hour && rate(&rare) < model.background.rate_per_hour);
+        let secret = Some(ChangeKind::Secret);
+        let others = [0, 1].map(|number| verdict(number, i64::from(number) * 300, Decision::Confirmed, secret));
+        assert_eq!(rate(&others), model.background.rate_per_hour);
     }
 
     #[test]
