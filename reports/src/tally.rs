@@ -103,17 +103,13 @@ impl<'a> Tally<'a> {
             .map(|(position, series)| {
                 let every_ms = settings.every_ms(&series.target).or(series.every_ms);
                 // What was planned up to the newest result is known, whatever the series it belongs to.
-                let known = input.newest.map(|newest| after(newest, every_ms.unwrap_or(0) / 2));
+                let own_ms = series.every_ms.or(every_ms);
+                let known = input.newest.map(|newest| after(newest, own_ms.unwrap_or(0) / 2));
                 let horizon = known.map_or(horizon, |known| horizon.max(known));
                 let concerning = settings.corrections.iter().filter(|correction| correction.concerns(&series.target));
                 let corrected = Stretches::union(concerning.map(|c| Window { from: c.from, until: c.until }));
-                Part {
-                    series,
-                    position,
-                    every_ms: series.every_ms.or(every_ms),
-                    holes: slots::holes(series, every_ms, horizon),
-                    corrected,
-                }
+                let holes = slots::holes(series, every_ms, horizon);
+                Part { series, position, every_ms: own_ms, holes, corrected }
             })
             .collect();
         Tally { slo, input, parts }

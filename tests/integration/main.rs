@@ -12,6 +12,7 @@ mod help;
 mod incidents_command;
 mod interchange;
 mod kubernetes;
+mod objectives;
 mod real_servers;
 mod servers;
 mod store_command;

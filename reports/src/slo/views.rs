@@ -115,11 +115,16 @@ impl<'t, 'a> Journey<'t, 'a> {
     /// Rows of rounds from `first` to `last` in which a series was not executed.
     fn dark(&self, part: &Part<'_>, zero_ms: i64, first: i64, last: i64) -> Vec<(i64, i64)> {
         let whole = self.stretch(zero_ms, first, last);
-        let mut rows: Vec<(i64, i64)> = Vec::new();
         let begins = self.round(zero_ms, part.series.first);
-        if first < begins {
-            rows.push((first, (begins - 1).min(last)));
-        }
+        // With another phase, the window may cut off this series' start of a round and leave in that of another.
+        let (opens, closes) = (self.round(zero_ms, self.window.from), self.round(zero_ms, self.window.until));
+        let mut rows = vec![(first, last.min(begins.max(opens) - 1)), (first.max(closes + 1), last)];
+        let executed = |round| {
+            let counts = self.count(part, self.stretch(zero_ms, round, round));
+            counts.good + counts.bad > 0
+        };
+        rows.extend([opens, closes].into_iter().filter(|edge| !executed(*edge)).map(|edge| (edge, edge)));
+        rows.retain(|(edge, _)| first <= *edge && *edge <= last);
         for hole in part.holes.iter().filter_map(|hole| hole.window().cut(whole)) {
             rows.push((self.round(zero_ms, hole.from), self.round(zero_ms, hole.until)));
         }

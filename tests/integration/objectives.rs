@@ -1,0 +1,44 @@
+//! Objectives of records that are imported, against a second computation that shares nothing with the program.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::program::authprobe;
+
+/// Cases that are drawn anew by each seed.
+const SEEDS: std::ops::Range<u32> = 0..16;
+
+#[tokio::test]
+async fn every_number_is_what_a_walk_from_slot_to_slot_comes_to() -> Result<()> {
+    for seed in SEEDS {
+        let dir = TempDir::with_prefix("authprobe-objectives-")?;
+        let path = dir.path().to_str().context("a path in Unicode")?;
+        python("cases.py", &[&seed.to_string(), path])?;
+        authprobe(dir.path(), &["import", "records.ndjson"]).await?.told(0);
+        authprobe(dir.path(), &["export", "-o", "exported.ndjson"]).await?.with(0);
+        let window: Vec<String> = serde_json::from_str(&fs::read_to_string(dir.path().join("window.json"))?)?;
+        let mut arguments = vec!["report", "slo", "--format", "json"];
+        arguments.extend(window.iter().map(String::as_str));
+        let ended = authprobe(dir.path(), &arguments).await?;
+        ensure!(matches!(ended.code, Some(0 | 1)), "seed {seed}: {}", ended.err);
+        let report: Value = serde_json::from_str(&ended.out)?;
+        let missed = report["slos"].as_array().context("slos")?.iter().any(|slo| slo["status"] == "missed");
+        ensure!(ended.code == Some(i32::from(missed)), "seed {seed}: the exit code says whether one is missed");
+        fs::write(dir.path().join("report.json"), &ended.out)?;
+        python("naive.py", &[path]).with_context(|| format!("seed {seed}"))?;
+    }
+    Ok(())
+}
+
+fn python(script: &str, arguments: &[&str]) -> Result<()> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slo").join(script);
+    let ended =
+        Command::new("python3").arg(script).args(arguments).output().context("python3, see tests/install.sh")?;
+    ensure!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    Ok(())
+}
