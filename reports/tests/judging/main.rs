@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 mod causes;
+mod detection;
 mod goldens;
+mod grouping;
 mod laws;
 mod objectives;
 mod said;

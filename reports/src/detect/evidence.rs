@@ -17,38 +17,19 @@ const SHARES: [f64; 4] = [0.1, 0.33, 0.67, 0.99];
 const CEILING: f64 = 1e12;
 
 /// What one series has shown so far.
-#[derive(Debug, Clone, Default)]
-pub struct Detector {
-    tracks: [Track; 4],
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Evidence {
+    tracks: [f64; 4],
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Track {
-    evidence: f64,
-    sum: f64,
-    onset: Option<usize>,
-}
-
-impl Detector {
-    /// Takes in the execution with this number and says how much evidence there is that the probe fails.
-    pub fn push(&mut self, number: usize, failed: bool) -> f64 {
+impl Evidence {
+    /// Takes in one execution and says how much evidence there is that the probe fails.
+    pub fn push(&mut self, failed: bool) -> f64 {
         for (track, share) in self.tracks.iter_mut().zip(SHARES) {
             let ratio = if failed { share / NULL } else { (1.0 - share) / (1.0 - NULL) };
-            track.evidence = (ratio * (track.evidence + 1.0)).min(CEILING);
-            track.sum = (track.sum + ratio.ln()).max(0.0);
-            if track.sum == 0.0 {
-                track.onset = None;
-            } else {
-                track.onset = track.onset.or(Some(number));
-            }
+            *track = (ratio * (*track + 1.0)).min(CEILING);
         }
-        self.tracks.iter().map(|track| track.evidence).sum::<f64>() / self.tracks.len() as f64
-    }
-
-    /// Number of the execution with which the failures most likely began: always a failed one.
-    #[must_use]
-    pub fn onset(&self) -> Option<usize> {
-        self.tracks.iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence)).and_then(|track| track.onset)
+        self.tracks.iter().sum::<f64>() / self.tracks.len() as f64
     }
 }
 
@@ -57,8 +38,8 @@ mod tests {
     use super::*;
 
     fn executions_until(level: f64, failed: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut detector = Detector::default();
-        (0..10_000).find(|&number| detector.push(number, failed(number)) >= level)
+        let mut evidence = Evidence::default();
+        (0..10_000).find(|&number| evidence.push(failed(number)) >= level)
     }
 
     #[test]
@@ -79,11 +60,13 @@ mod tests {
     }
 
     #[test]
-    fn the_onset_is_the_first_failure_of_the_run_and_not_an_old_flake() {
-        let mut detector = Detector::default();
-        for number in 0..60 {
-            detector.push(number, number == 10 || number >= 57);
+    fn successes_without_end_come_to_rest() {
+        let mut evidence = Evidence::default();
+        for number in 0..3_000 {
+            evidence.push(number < 500);
         }
-        assert_eq!(detector.onset(), Some(57));
+        let rested = evidence;
+        evidence.push(false);
+        assert_eq!(evidence, rested);
     }
 }

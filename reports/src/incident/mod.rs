@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use storage::record::{ChangeKind, Expect, ProbeKind, Reason};
+use storage::record::Reason;
 use storage::window::Window;
 
-use crate::cause::case::{Case, seen_healthy_elsewhere};
+use crate::cause::case::Case;
 use crate::cause::index::Index;
 use crate::cause::model::Model;
 use crate::cause::{self, Cause, Finding, Mitigation, Verdict};
@@ -21,10 +21,16 @@ use crate::series::Series;
 use crate::settings::Settings;
 use crate::slow::slow;
 
+use group::Shared;
+use severity::{severity, tags};
+
+mod group;
+mod severity;
+
 /// Episodes that belong together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Incident {
-    /// Derived from the first failure, so it stays the same while the incident goes on.
+    /// Derived from the first suspicion, so it stays the same while the incident goes on.
     pub id: String,
     /// How bad it is.
     pub severity: Severity,
@@ -58,8 +64,25 @@ pub struct Incident {
     pub durations_s: Durations,
     /// What it cost each objective.
     pub budget: Vec<Cost>,
-    /// What a person said of the cause.
+    /// What a person said about its cause, if anybody did.
     pub confirmed: Option<Confirmed>,
+    /// How far it reaches.
+    pub blast: Blast,
+    /// Ids of incidents that lasted at the same time.
+    pub concurrent: Vec<String>,
+}
+
+/// How far an incident reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Blast {
+    /// Probes that fail.
+    pub probes_failing: usize,
+    /// Probes of the same targets that stayed healthy.
+    pub probes_healthy: usize,
+    /// Names of the targets that fail.
+    pub targets: Vec<String>,
+    /// Namespaces of those targets, as far as the configuration tells.
+    pub namespaces: Vec<String>,
 }
 
 /// How bad an incident is.
@@ -117,25 +140,22 @@ pub struct Blame(BTreeMap<(String, String, String), Vec<Span>>);
 /// From the first failure to the last possible one, and the word under which they are counted.
 type Span = (Timestamp, Timestamp, &'static str);
 
-/// Segments from which an episode is flapping: it came back twice.
-const FLAPPING: u32 = 3;
-
 /// Finds the incidents of an input, the earliest first.
 #[must_use]
 pub fn incidents(input: &Input, settings: &Settings, model: &Model) -> Vec<Incident> {
     let failing = input.series.iter().flat_map(|series| episodes(series, settings.every_ms(&series.target)));
     let mut all: Vec<Episode> = failing.collect();
     all.extend(slow(input, settings, &all));
-    let certain: Vec<Episode> = all.iter().filter(|episode| is_certain(episode, &all)).cloned().collect();
+    let certain = certain(&all);
     let index = Index::new(&input.changes, &certain);
-    let mut groups = group(certain.clone(), Episode::began_with);
-    groups.sort_by_key(|group| {
-        group.iter().map(|episode| (episode.start.hi, episode.path(), episode.agent.clone())).min()
-    });
-    let mut incidents: Vec<Incident> =
-        groups.into_iter().filter_map(|group| incident(group, input, settings, model, &index)).collect();
-    join_by_cause(&mut incidents, input, settings, model, &index);
+    let mut found: Vec<Incident> = group::by_onset(certain.clone())
+        .into_iter()
+        .filter_map(|group| incident(group, input, settings, model, &index))
+        .collect();
+    found.sort_by(|a, b| (a.start.lo, &a.id).cmp(&(b.start.lo, &b.id)));
+    let mut incidents = join(found, input, settings, model, &index);
     incidents.sort_by(|a, b| (a.start.lo, &a.id).cmp(&(b.start.lo, &b.id)));
+    cross_link(&mut incidents);
     incidents
 }
 
@@ -186,29 +206,36 @@ impl Blame {
     }
 }
 
-/// Beyond doubt, or suspected together with another probe of the target.
-fn is_certain(episode: &Episode, all: &[Episode]) -> bool {
-    episode.open_at.is_some()
-        || all.iter().any(|other| {
-            let another = (&other.probe, &other.agent) != (&episode.probe, &episode.agent);
-            another && other.target == episode.target && other.began_with(episode)
-        })
+/// The episodes beyond doubt, and those that are suspected together with another probe of the target.
+fn certain(all: &[Episode]) -> Vec<Episode> {
+    let mut by_target: BTreeMap<&str, Vec<&Episode>> = BTreeMap::new();
+    for episode in all {
+        by_target.entry(&episode.target).or_default().push(episode);
+    }
+    let is_certain = |episode: &&&Episode, of_target: &[&Episode]| {
+        episode.open_at.is_some()
+            || of_target.iter().any(|other| {
+                let another = (&other.probe, &other.agent) != (&episode.probe, &episode.agent);
+                another && other.began_with(episode)
+            })
+    };
+    let mut certain = Vec::new();
+    for of_target in by_target.values() {
+        certain.extend(of_target.iter().filter(|episode| is_certain(episode, of_target)).copied().cloned());
+    }
+    certain
 }
 
-/// Union-find over episodes of one target.
-fn group(episodes: Vec<Episode>, together: impl Fn(&Episode, &Episode) -> bool) -> Vec<Vec<Episode>> {
-    let mut groups: Vec<Vec<Episode>> = Vec::new();
-    for episode in episodes {
-        let joins = |group: &Vec<Episode>| {
-            group.iter().any(|other| other.target == episode.target && together(other, &episode))
-        };
-        let (joined, apart): (Vec<_>, Vec<_>) = groups.into_iter().partition(joins);
-        let mut merged: Vec<Episode> = joined.into_iter().flatten().collect();
-        merged.push(episode);
-        groups = apart;
-        groups.push(merged);
+/// Tells each incident which others lasted at the same time.
+fn cross_link(incidents: &mut [Incident]) {
+    let spans: Vec<(String, Window)> =
+        incidents.iter().map(|incident| (incident.id.clone(), incident.window())).collect();
+    for incident in incidents {
+        let window = incident.window();
+        let others = spans.iter().take_while(|(_, other)| other.from < window.until);
+        let concurrent = others.filter(|(id, other)| *id != incident.id && other.overlaps(window));
+        incident.concurrent = concurrent.map(|(id, _)| id.clone()).collect();
     }
-    groups
 }
 
 fn incident(
@@ -219,14 +246,15 @@ fn incident(
     index: &Index<'_>,
 ) -> Option<Incident> {
     episodes.sort_by(|a, b| (a.start.hi, a.path(), &a.agent).cmp(&(b.start.hi, b.path(), &b.agent)));
-    let first = episodes.first()?;
-    let id = digest::short("i", &[&first.target, &first.probe, &first.agent, &first.start.hi.to_string()]);
+    let named = episodes.iter().min_by_key(|episode| (episode.suspected, episode.path(), &episode.agent))?;
+    let id = digest::short("i", &[&named.target, &named.probe, &named.agent, &named.suspected.to_string()]);
     let start = start(&episodes);
     let end = end(&episodes);
     let detected_at = detected_at(&episodes)?;
     let case = Case::new(&episodes, start, end, input, index, model);
     let Finding { verdict, causes, none_probability, background, blind_spots, mitigation } = cause::find(&case, model);
     let healthy = case.healthy.clone();
+    let healthy_count = healthy.len();
     let from = start.middle();
     let durations_s = Durations {
         detect: Some(seconds_between(from, detected_at)),
@@ -251,46 +279,48 @@ fn incident(
         durations_s,
         budget: Vec::new(),
         confirmed: None,
+        blast: blast(&episodes, healthy_count, settings),
+        concurrent: Vec::new(),
         episodes,
     })
 }
 
-/// Incidents with one likely cause that overlap in time are one.
-fn join_by_cause(incidents: &mut Vec<Incident>, input: &Input, settings: &Settings, model: &Model, index: &Index<'_>) {
-    const SURE: f64 = 0.8;
-    let top = |incident: &Incident| {
-        let cause = incident.causes.first().filter(|cause| cause.probability >= SURE)?;
-        Some((cause.changes.clone(), cause.trigger.clone()))
-    };
-    let mut joined: Vec<Incident> = Vec::new();
-    for incident in incidents.drain(..) {
-        let same = |other: &&mut Incident| {
-            top(other).is_some() && top(other) == top(&incident) && other.window().overlaps(incident.window())
-        };
-        match joined.iter_mut().find(same) {
-            Some(other) => {
-                let episodes = other.episodes.iter().chain(&incident.episodes).cloned().collect();
-                if let Some(whole) = self::incident(episodes, input, settings, model, index) {
-                    *other = whole;
-                }
+/// Makes one of incidents that have one cause, or began together and share something.
+fn join(found: Vec<Incident>, input: &Input, settings: &Settings, model: &Model, index: &Index<'_>) -> Vec<Incident> {
+    let shared = Shared::new(input, settings);
+    let (mut open, mut done): (Vec<Incident>, Vec<Incident>) = (Vec::new(), Vec::new());
+    for mut incident in found {
+        let over;
+        (over, open) = open.into_iter().partition(|other| group::joinable_until(other) < incident.start.lo);
+        done.extend(over);
+        while let Some(number) = open.iter().position(|other| shared.are_one(other, &incident)) {
+            let other = open.swap_remove(number);
+            let episodes = other.episodes.iter().chain(&incident.episodes).cloned().collect();
+            match self::incident(episodes, input, settings, model, index) {
+                Some(whole) => incident = whole,
+                None => done.push(other),
             }
-            None => joined.push(incident),
         }
+        open.push(incident);
     }
-    *incidents = joined;
+    done.extend(open);
+    done
 }
 
-/// The onset of the earliest episode, narrowed by those that fail wholly and began with it.
+/// The onset of the earliest episode, narrowed by those that fail wholly and began with it. Where these did not all
+/// begin at once, something broke step by step: then a success before the first failure rules nothing out.
 fn start(episodes: &[Episode]) -> Interval {
-    let Some(first) = episodes.first() else { return Interval::at(Timestamp::MIN) };
-    let narrowed = episodes.iter().filter(|episode| episode.share >= DOWN && first.share >= DOWN).fold(
-        first.start,
-        |start, episode| {
-            let cut = Interval { lo: start.lo.max(episode.start.lo), hi: start.hi.min(episode.start.hi) };
-            if cut.lo < cut.hi { cut } else { start }
-        },
-    );
-    Interval { lo: narrowed.lo, hi: narrowed.hi }
+    let earliest = episodes.iter().min_by_key(|episode| (episode.start.hi, episode.start.lo));
+    let Some(first) = earliest else { return Interval::at(Timestamp::MIN) };
+    let all = |episode: &&Episode| episode.share >= DOWN && episode.reason != Some(Reason::Slow);
+    if !all(&first) {
+        return first.start;
+    }
+    let cut = episodes.iter().filter(all).fold(first.start, |start, episode| Interval {
+        lo: start.lo.max(episode.start.lo),
+        hi: start.hi.min(episode.start.hi),
+    });
+    if cut.lo < cut.hi { cut } else { first.start }
 }
 
 fn end(episodes: &[Episode]) -> Option<Interval> {
@@ -306,59 +336,15 @@ fn detected_at(episodes: &[Episode]) -> Option<Timestamp> {
     [certain, suspected.get(1).copied()].into_iter().flatten().min()
 }
 
-/// A slow probe is not down, however often it is slow.
-fn is_down(episode: &Episode) -> bool {
-    episode.share >= DOWN && episode.reason != Some(Reason::Slow)
-}
-
-fn severity(episodes: &[Episode], input: &Input) -> Severity {
-    if episodes.iter().any(|episode| episode.reason == Some(Reason::UnexpectedlyAllowed)) {
-        return Severity::Security;
+fn blast(episodes: &[Episode], probes_healthy: usize, settings: &Settings) -> Blast {
+    let failing: BTreeSet<String> = episodes.iter().map(Episode::path).collect();
+    let targets: BTreeSet<&String> = episodes.iter().map(|episode| &episode.target).collect();
+    let namespaces: BTreeSet<&String> =
+        targets.iter().filter_map(|target| settings.links.get(*target)).map(|link| &link.namespace).collect();
+    Blast {
+        probes_failing: failing.len(),
+        probes_healthy,
+        targets: targets.into_iter().cloned().collect(),
+        namespaces: namespaces.into_iter().cloned().collect(),
     }
-    let down: Vec<&Episode> = episodes.iter().filter(|episode| is_down(episode)).collect();
-    let series_of = |episode: &Episode| input.find(&episode.target, &episode.probe, &episode.agent);
-    let must_let_in = |episode: &Episode| series_of(episode).is_some_and(|series| series.expect == Expect::Allow);
-    let login = down.iter().any(|episode| episode.kind == ProbeKind::Login && must_let_in(episode));
-    let whole = down.iter().any(|episode| {
-        let span = Window { from: episode.start.hi, until: after(episode.until(), 1) };
-        let mut executed = input.of_target(&episode.target).filter(|series| series.executed(span).all > 0);
-        executed.all(|series| down.iter().any(|down| series_of(down).is_some_and(|down| std::ptr::eq(down, series))))
-    });
-    match (login || whole, down.is_empty()) {
-        (true, _) => Severity::Critical,
-        (false, false) => Severity::Major,
-        (false, true) => Severity::Minor,
-    }
-}
-
-fn tags(episodes: &[Episode], start: Interval, input: &Input, settings: &Settings) -> Vec<Tag> {
-    let mut tags = BTreeSet::new();
-    let began_in = |from: Timestamp, until: Timestamp| from <= start.hi && start.lo < until;
-    for target in episodes.iter().map(|episode| &episode.target) {
-        let corrected = settings.corrections.iter().any(|correction| {
-            correction.category.to_lowercase().contains("maintenance")
-                && correction.concerns(target)
-                && began_in(correction.from, correction.until)
-        });
-        let recorded = input.changes.iter().filter(|change| change.kind == ChangeKind::Maintenance).any(|change| {
-            let concerns = change.targets.is_empty() || change.targets.contains(target);
-            concerns && change.lo().is_some_and(|lo| began_in(lo, change.until.unwrap_or(Timestamp::MAX)))
-        });
-        if corrected || recorded {
-            tags.insert(Tag::DuringMaintenance);
-        }
-    }
-    if episodes.iter().any(|episode| episode.segments >= FLAPPING) {
-        tags.insert(Tag::Flapping);
-    }
-    if episodes.iter().all(|episode| is_prober_side(episode, input)) {
-        tags.insert(Tag::ProberSide);
-    }
-    tags.into_iter().collect()
-}
-
-/// Whether a probe that could not reach its target was healthy at every other agent.
-fn is_prober_side(episode: &Episode, input: &Input) -> bool {
-    let network = matches!(episode.reason, Some(Reason::Dns | Reason::Connect | Reason::Tls | Reason::Timeout));
-    network && seen_healthy_elsewhere(episode, input)
 }

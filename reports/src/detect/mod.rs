@@ -1,0 +1,8 @@
+//! Watches one series: whether it fails, since when, and until when.
+
+pub mod evidence;
+mod flaps;
+pub(crate) mod onset;
+mod recent;
+mod span;
+pub mod watch;
