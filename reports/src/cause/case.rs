@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use storage::record::Change;
+use storage::record::{Change, Reason};
 use storage::window::Window;
 
 use super::class::{Class, Role, Seen};
@@ -126,7 +126,8 @@ pub fn seen_healthy_elsewhere(episode: &Episode, input: &Input) -> bool {
         .of_target(&episode.target)
         .filter(|series| series.probe == episode.probe && series.agent != episode.agent)
         .peekable();
-    others.peek().is_some() && others.all(|series| is_healthy(series, span))
+    // Slow answers elsewhere would not show among the failures.
+    episode.reason != Some(Reason::Slow) && others.peek().is_some() && others.all(|series| is_healthy(series, span))
 }
 
 /// Whether the failing share of the probe that failed most often grows from each third of its first hour to the next,

@@ -29,9 +29,18 @@ fn renewal(change: &Change) -> Option<&'static str> {
         Some("unknown_mount")
     } else if how(&[MountHow::Volume, MountHow::Projected]) {
         Some("volume")
+    } else if is_password(change) {
+        Some("password")
     } else {
         None
     }
+}
+
+/// Whether a secret is a password: it is changed where it is checked as well, and whoever still has the old one is
+/// refused at once, however the new one is mounted.
+fn is_password(change: &Change) -> bool {
+    change.kind == ChangeKind::Secret
+        && profiles(change).iter().any(|(profile, share)| *profile == "password" && *share > 0.5)
 }
 
 /// Chance that a change breaks what depends on it, before anything is known of an incident.

@@ -72,7 +72,7 @@ fn belong(a: &Episode, b: &Episode) -> bool {
 }
 
 /// Whether two episodes fail in the same way. What refuses a token names it in many ways, and so do broken servers.
-fn kin(a: &Episode, b: &Episode) -> bool {
+pub(super) fn kin(a: &Episode, b: &Episode) -> bool {
     let family = |episode: &Episode| match Class::of(episode.reason) {
         Class::Signature | Class::Kid | Class::TokenTime | Class::Claims | Class::Token => Class::Token,
         Class::Error | Class::Timeout | Class::Tls | Class::Dns => Class::Error,

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use storage::record::Reason;
 use storage::window::Window;
 
 use crate::cause::case::Case;
@@ -12,7 +11,7 @@ use crate::cause::index::Index;
 use crate::cause::model::Model;
 use crate::cause::{self, Cause, Finding, Mitigation, Verdict};
 use crate::digest;
-use crate::episode::{DOWN, Episode, episodes};
+use crate::episode::{Episode, episodes};
 use crate::input::{Input, after};
 use crate::interval::Interval;
 use crate::period::seconds_between;
@@ -22,9 +21,11 @@ use crate::settings::Settings;
 use crate::slow::slow;
 
 use group::Shared;
+use onset::onset;
 use severity::{severity, tags};
 
 mod group;
+mod onset;
 mod severity;
 
 /// Episodes that belong together.
@@ -248,7 +249,7 @@ fn incident(
     episodes.sort_by(|a, b| (a.start.hi, a.path(), &a.agent).cmp(&(b.start.hi, b.path(), &b.agent)));
     let named = episodes.iter().min_by_key(|episode| (episode.suspected, episode.path(), &episode.agent))?;
     let id = digest::short("i", &[&named.target, &named.probe, &named.agent, &named.suspected.to_string()]);
-    let start = start(&episodes);
+    let start = onset(&episodes, input);
     let end = end(&episodes);
     let detected_at = detected_at(&episodes)?;
     let case = Case::new(&episodes, start, end, input, index, model);
@@ -305,22 +306,6 @@ fn join(found: Vec<Incident>, input: &Input, settings: &Settings, model: &Model,
     }
     done.extend(open);
     done
-}
-
-/// The onset of the earliest episode, narrowed by those that fail wholly and began with it. Where these did not all
-/// begin at once, something broke step by step: then a success before the first failure rules nothing out.
-fn start(episodes: &[Episode]) -> Interval {
-    let earliest = episodes.iter().min_by_key(|episode| (episode.start.hi, episode.start.lo));
-    let Some(first) = earliest else { return Interval::at(Timestamp::MIN) };
-    let all = |episode: &&Episode| episode.share >= DOWN && episode.reason != Some(Reason::Slow);
-    if !all(&first) {
-        return first.start;
-    }
-    let cut = episodes.iter().filter(all).fold(first.start, |start, episode| Interval {
-        lo: start.lo.max(episode.start.lo),
-        hi: start.hi.min(episode.start.hi),
-    });
-    if cut.lo < cut.hi { cut } else { first.start }
 }
 
 fn end(episodes: &[Episode]) -> Option<Interval> {

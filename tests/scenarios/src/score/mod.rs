@@ -1,0 +1,7 @@
+//! How well a report says what is true.
+
+pub mod baselines;
+pub mod matching;
+pub mod reported;
+pub mod statistics;
+pub mod verdicts;
