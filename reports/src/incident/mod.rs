@@ -247,13 +247,16 @@ fn incident(
     index: &Index<'_>,
 ) -> Option<Incident> {
     episodes.sort_by(|a, b| (a.start.hi, a.path(), &a.agent).cmp(&(b.start.hi, b.path(), &b.agent)));
-    let named = episodes.iter().min_by_key(|episode| (episode.suspected, episode.path(), &episode.agent))?;
-    let id = digest::short("i", &[&named.target, &named.probe, &named.agent, &named.suspected.to_string()]);
+    let suspected = episodes.iter().min_by_key(|episode| (episode.suspected, episode.path(), &episode.agent))?;
+    let id =
+        digest::short("i", &[&suspected.target, &suspected.probe, &suspected.agent, &suspected.suspected.to_string()]);
     let start = onset(&episodes, input);
     let end = end(&episodes);
     let detected_at = detected_at(&episodes)?;
     let case = Case::new(&episodes, start, end, input, index, model);
     let Finding { verdict, causes, none_probability, background, blind_spots, mitigation } = cause::find(&case, model);
+    let named = causes.first().filter(|_| verdict == Verdict::Change);
+    let start = named.map_or(start, |cause| onset::with_cause(start, &episodes, cause));
     let healthy = case.healthy.clone();
     let healthy_count = healthy.len();
     let from = start.middle();

@@ -5,6 +5,7 @@ use storage::record::Reason;
 use storage::window::Window;
 
 use super::group::kin;
+use crate::cause::Cause;
 use crate::episode::{DOWN, Episode};
 use crate::input::{Input, after, shift};
 use crate::interval::Interval;
@@ -13,6 +14,10 @@ use crate::interval::Interval;
 const SHOWS: i64 = 6;
 /// Intervals before the first failure at which the search for the onset ends.
 const LONGEST: i64 = 10;
+/// Tenths of an interval for which the first pods may go unseen.
+const UNSEEN_TENTHS: i64 = 15;
+/// Names of the delays of what takes hold pod by pod.
+const POD_BY_POD: [&str; 4] = ["volume", "unknown_mount", "rollout", "activation"];
 /// Chance at which a run of luck is ruled out.
 const LUCK: f64 = 0.05;
 /// Most successes in a row that are put down to luck.
@@ -46,6 +51,17 @@ pub(super) fn onset(episodes: &[Episode], input: &Input) -> Interval {
     let before = pooled(&members, input, Window { from, until: hi });
     let reached = before.iter().rev().filter(|(_, failed)| !failed).nth(lucky - 1).map(|(at, _)| *at);
     Interval { lo: reached.unwrap_or(from).min(first.start.lo), hi }
+}
+
+/// The onset once a cause is named. A secret in a volume, a rollout, a restart take hold pod by pod: whoever asked the
+/// others until then saw nothing, so the onset may lie earlier, but not before the cause.
+pub(super) fn with_cause(start: Interval, episodes: &[Episode], cause: &Cause) -> Interval {
+    let every_ms = episodes.iter().map(|episode| episode.every_ms).max().unwrap_or(0);
+    if !POD_BY_POD.contains(&cause.lag) {
+        return start;
+    }
+    let earlier = shift(start.lo, -SignedDuration::from_millis(every_ms.saturating_mul(UNSEEN_TENTHS) / 10));
+    Interval { lo: earlier.max(cause.at.lo).min(start.lo), hi: start.hi }
 }
 
 /// The executions of several series in a window, by time, and whether they failed.

@@ -39,9 +39,10 @@ enum Command {
         /// Lists what was judged wrongly instead.
         #[arg(long)]
         failures: bool,
-        /// The table is always Markdown; this leaves the progress out.
-        #[arg(long)]
-        markdown: bool,
+
+        /// Show each onset that was not held as well
+        #[arg(long, requires = "failures")]
+        onsets: bool,
     },
     /// Shows one scene whole.
     Explain {
@@ -98,7 +99,7 @@ const REPORTING: u64 = 100_000;
 fn main() -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     match Arguments::parse().command {
-        Command::Run { seeds, only, decoys, failures, markdown: _ } => {
+        Command::Run { seeds, only, decoys, failures, onsets } => {
             let (from, until) = range(&seeds)?;
             if failures && until > REPORTING {
                 eprintln!(
@@ -111,7 +112,9 @@ fn main() -> anyhow::Result<()> {
                 .collect();
             let scenes = run(&chosen, from, until, decoys)?;
             if failures {
-                for scene in scenes.iter().filter(|scene| !scene.is_right()) {
+                let not_held =
+                    |scene: &Scored| scene.answers.iter().any(|answer| answer.found && !answer.onset_covered);
+                for scene in scenes.iter().filter(|scene| !scene.is_right() || (onsets && not_held(scene))) {
                     wrong(&mut out, scene)?;
                 }
             } else {

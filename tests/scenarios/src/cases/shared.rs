@@ -68,9 +68,8 @@ fn one_idp_down(scene: &mut Scene) {
     let mut fault = Fault::new(0, &[Role::Login], Reason::ServerError, 0.0, ends);
     fault.targets = vec![0, second];
     scene.world.faults.push(fault);
-    for target in [0, second] {
-        scene.expect_of(&[target], 0.0, ends + 60.0, Vec::new());
-    }
+    // What both depend on is one authority, so it is one incident.
+    scene.expect_of(&[0, second], 0.0, ends + 60.0, Vec::new());
     scene.finish(ends);
 }
 
