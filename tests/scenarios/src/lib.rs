@@ -17,6 +17,7 @@ pub mod feeds;
 pub mod judge;
 pub mod play;
 pub mod quiet;
+pub mod runs;
 pub mod scene;
 pub mod score;
 pub mod table;

@@ -3,14 +3,13 @@
 use std::fs;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 use scenarios::cases::{self, Case};
-use scenarios::judge::{judge, judge_records};
+use scenarios::judge::judge;
 use scenarios::quiet::false_opens;
+use scenarios::runs;
 use scenarios::score::statistics::median;
 use scenarios::score::verdicts::{Scored, score};
 use scenarios::table;
@@ -110,7 +109,7 @@ fn main() -> anyhow::Result<()> {
                 .into_iter()
                 .filter(|case| only.as_ref().is_none_or(|part| case.name.contains(part)))
                 .collect();
-            let scenes = run(&chosen, from, until, decoys)?;
+            let scenes = runs::run(&chosen, from, until, decoys)?;
             if failures {
                 let not_held =
                     |scene: &Scored| scene.answers.iter().any(|answer| answer.found && !answer.onset_covered);
@@ -122,7 +121,7 @@ fn main() -> anyhow::Result<()> {
             }
         }
         Command::Explain { scenario, seed, decoys } => {
-            let played = cases::play(&case(&scenario)?, seed, load(decoys, seed));
+            let played = cases::play(&case(&scenario)?, seed, runs::load(decoys, seed));
             let judged = judge(&played)?;
             let scored = score(&played.truth, &judged.report, &judged.changes, judged.took_ms);
             writeln!(out, "{}", serde_json::to_string_pretty(&played.truth)?)?;
@@ -133,7 +132,7 @@ fn main() -> anyhow::Result<()> {
             wrong(&mut out, &scored)?;
         }
         Command::Generate { scenario, seed, decoys, out: directory } => {
-            generate(&case(&scenario)?, seed, load(decoys, seed), &directory)?;
+            generate(&case(&scenario)?, seed, runs::load(decoys, seed), &directory)?;
         }
         Command::Score { dir, report } => {
             let truth = serde_json::from_slice(&fs::read(dir.join("truth.json"))?)?;
@@ -190,42 +189,6 @@ fn cost(out: &mut impl io::Write) -> anyhow::Result<()> {
     let (with, without) = (median(&with), median(&without));
     writeln!(out, "1,000 changes: {with:.2} ms a report; none: {without:.2} ms (target ≤ 50 ms an incident)")
         .context("standard output is closed")
-}
-
-/// Plays and scores on every core.
-fn run(chosen: &[Case], from: u64, until: u64, decoys: Option<u32>) -> anyhow::Result<Vec<Scored>> {
-    let jobs: Vec<(Case, u64)> = chosen.iter().flat_map(|case| (from..until).map(move |seed| (*case, seed))).collect();
-    let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, anyhow::Result<Scored>)>> = Mutex::new(Vec::new());
-    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(8);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((case, seed)) = jobs.get(number) else { break };
-                    let scored = one(case, *seed, load(decoys, *seed));
-                    if let Ok(mut done) = done.lock() {
-                        done.push((number, scored));
-                    }
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_default();
-    done.sort_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, scored)| scored).collect()
-}
-
-fn one(case: &Case, seed: u64, decoys: u32) -> anyhow::Result<Scored> {
-    let played = cases::play(case, seed, decoys);
-    let judged = judge_records(played.records, &played.settings, played.now)?;
-    Ok(score(&played.truth, &judged.report, &judged.changes, judged.took_ms))
-}
-
-/// The decoy load of a seed.
-fn load(decoys: Option<u32>, seed: u64) -> u32 {
-    decoys.unwrap_or([5, 80, 400][(seed % 3) as usize])
 }
 
 fn case(name: &str) -> anyhow::Result<Case> {

@@ -1,5 +1,7 @@
 //! What must not change a judgement does not, and what must does.
 
+#![expect(clippy::unwrap_used, reason = "a scene that cannot be judged fails its test")]
+
 use jiff::{SignedDuration, Timestamp};
 use scenarios::cases::{self, Case};
 use scenarios::judge::judge_records;
@@ -178,7 +180,7 @@ fn half_as_many_probes_make_the_onset_wider_and_the_answer_no_other() {
                     let key = (result.target.clone(), result.probe.clone(), result.agent.clone());
                     let count = seen.entry(key).or_default();
                     *count += 1;
-                    if *count % 2 == 0 {
+                    if count.is_multiple_of(2) {
                         let every_s = result.every_s.map(|every| every * 2.0);
                         records.push(Record::Result(ProbeResult { every_s, ..result.clone() }));
                     }
