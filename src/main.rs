@@ -8,6 +8,7 @@ mod credentials;
 mod daemon;
 mod demo;
 mod exit;
+mod failing;
 mod file;
 mod fingerprint_key;
 mod logging;

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{error, info, warn};
 
+use crate::failing::Failing;
 use crate::overlap::Overlap;
 use crate::recorder::health::{Health, Trouble};
 use crate::upkeep::Upkeep;
@@ -54,16 +55,17 @@ pub(crate) struct Written {
 }
 
 impl Recorder {
-    /// Starts to write what the returned sender is given, and to drop what `retention` does not keep; it ends when the
+    /// Starts to write what the returned sender is given, to tell what `failing` makes of it, and to drop what `retention` does not keep; it ends when the
     /// last sender is gone. While the store cannot be written it keeps so many records.
     pub(crate) fn start(
         writer: Writer,
         retention: Retention,
         overlap: Overlap,
+        failing: Failing,
         kept: usize,
     ) -> (mpsc::Sender<Record>, Self) {
         let (sender, receiver) = mpsc::channel(CHANNEL);
-        let desk = Desk::new(writer, retention, overlap, kept);
+        let desk = Desk::new(writer, retention, overlap, failing, kept);
         let health = Arc::clone(&desk.health);
         (sender, Self { task: tokio::spawn(desk.work(receiver)), health })
     }
@@ -87,6 +89,7 @@ struct Desk {
     writer: Option<Writer>,
     upkeep: Upkeep,
     overlap: Arc<Mutex<Overlap>>,
+    failing: Failing,
     waiting: Vec<Record>,
     /// How many may wait.
     most: usize,
@@ -104,11 +107,12 @@ struct Dropped {
 }
 
 impl Desk {
-    fn new(writer: Writer, retention: Retention, overlap: Overlap, most: usize) -> Self {
+    fn new(writer: Writer, retention: Retention, overlap: Overlap, failing: Failing, most: usize) -> Self {
         Self {
             writer: Some(writer),
             upkeep: Upkeep::new(retention, Instant::now()),
             overlap: Arc::new(Mutex::new(overlap)),
+            failing,
             waiting: Vec::new(),
             most,
             dropped: None,
@@ -170,6 +174,10 @@ impl Desk {
     }
 
     fn take(&mut self, record: Record) {
+        if self.failing.look(&record) {
+            let failing = self.failing.count();
+            self.health.note(|state| state.failing = failing);
+        }
         if self.waiting.len() >= self.most {
             // The newest is let go: what is kept stays without holes, and the gap has one place.
             let (from, until) = stretch(&record);

@@ -119,7 +119,7 @@ impl Input {
 }
 
 impl Series {
-    fn new(newest: &ProbeResult, first: Timestamp) -> Series {
+    pub(crate) fn new(newest: &ProbeResult, first: Timestamp) -> Series {
         Series {
             target: newest.target.clone(),
             probe: newest.probe.clone(),

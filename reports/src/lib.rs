@@ -13,6 +13,7 @@ pub mod incident;
 pub mod input;
 pub mod interval;
 pub mod link;
+pub mod live;
 mod load;
 pub mod period;
 pub mod plan;

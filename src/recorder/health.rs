@@ -19,6 +19,8 @@ pub(crate) struct State {
     pub(crate) dropped: u64,
     /// Records in memory that are not in the store yet.
     pub(crate) waiting: usize,
+    /// Series that fail beyond doubt.
+    pub(crate) failing: usize,
     /// Why the store takes nothing; none while it does.
     pub(crate) trouble: Option<Trouble>,
 }

@@ -57,7 +57,10 @@ fn build(encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
 }
 
 fn store(encoder: &mut DescriptorEncoder<'_>, recorder: &Recorder) -> Result<(), fmt::Error> {
-    let Recorder { written, dropped, waiting, trouble } = recorder;
+    let Recorder { written, dropped, waiting, failing, trouble } = recorder;
+    let help = "Series of probes that fail beyond doubt";
+    let one = encoder.encode_descriptor("failing_series", help, None, MetricType::Gauge)?;
+    ConstGauge::new(i64::try_from(*failing).unwrap_or(i64::MAX)).encode(one)?;
     let help = "Records that are in the store, and those that never reached it";
     let mut family = encoder.encode_descriptor("store_records", help, None, MetricType::Counter)?;
     for (state, count) in [("kept", written.kept), ("lost", written.lost)] {

@@ -17,9 +17,12 @@ pub struct Fault {
     pub message: String,
 }
 
+/// Keys of shares of which the rest counts as well, so that neither may be nothing.
+const OPEN_SHARES: [&str; 3] = ["background_partial", "climbs", "background_climbs"];
+/// Bounds of such a share.
+const OPEN_RANGE: [f64; 2] = [0.001, 0.999];
 /// Numbers that are shares of something, wherever they stand.
-const SHARES: [&str; 7] =
-    ["share", "weight", "epsilon", "generic_token", "none_ceiling_with_gap", "unseen", "joint_below"];
+const SHARES: [&str; 7] = ["share", "weight", "epsilon", "generic", "none_ceiling_with_gap", "unseen", "joint_from"];
 /// How far shares that add up may miss 1.
 const ROUNDED: f64 = 1e-6;
 /// Smallest and largest number that is not a share: products of a dozen of them stay finite.
@@ -127,6 +130,9 @@ fn number_at(number: f64, path: &[Step], wrong: &mut Vec<Wrong>) {
     let keys = || path.iter().filter_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None });
     let message = if keys().next() == Some("prior") || keys().next_back().is_some_and(|key| SHARES.contains(&key)) {
         (!(least..=1.0).contains(&number)).then(|| format!("{number} is no share above 0 and up to 1"))
+    } else if keys().next() == Some("partial") || keys().next_back().is_some_and(|key| OPEN_SHARES.contains(&key)) {
+        let [least, most] = OPEN_RANGE;
+        (!(least..=most).contains(&number)).then(|| format!("{number} is no share from {least} to {most}"))
     } else if keys().next_back() == Some("uniform_s") {
         (!(-most..=most).contains(&number)).then(|| format!("{number} is no number of seconds up to {most:e}"))
     } else {

@@ -93,6 +93,12 @@ const LUCK: f64 = 0.05;
 const NINETY: f64 = 1.281_55;
 
 impl Span {
+    /// Whether there is no doubt that it fails.
+    pub(super) fn is_certain(&self) -> bool {
+        let continued = self.past.as_ref().is_some_and(|past| past.episode.open_at.is_some());
+        self.open_at.is_some() || continued
+    }
+
     /// Begins with the executions up to the one that raised the suspicion.
     pub(super) fn new((before, seen): (Option<Timestamp>, Vec<Execution>), every_ms: i64, certain: bool) -> Span {
         let newest = seen.last().map_or(Timestamp::MIN, |newest| newest.time);

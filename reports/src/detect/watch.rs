@@ -66,6 +66,23 @@ impl Watch {
         self.done.iter().cloned().chain(open).collect()
     }
 
+    /// Whether it fails beyond doubt.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        self.span.as_ref().is_some_and(Span::is_certain)
+    }
+
+    /// The stretch that goes on, or else the one that ended last.
+    #[must_use]
+    pub fn newest(&self) -> Option<Episode> {
+        self.span.as_ref().or(self.last.as_ref()).map(|span| span.episode(&self.series))
+    }
+
+    /// Lets go of the episodes that cannot come back any more, for whoever only asks for the newest.
+    pub fn forget(&mut self) {
+        self.done.clear();
+    }
+
     /// Many successes: one by one until they change nothing any more, the rest at once.
     fn rest(&mut self, quiet: Quiet) {
         for number in 0..quiet.count {
