@@ -3,6 +3,7 @@
 //! The windows and budget shares are those of the SRE Workbook, table 5-8; the guard is for the few events of a prober.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::window::Window;
 
@@ -13,7 +14,7 @@ use crate::slo::{Stretch, burn, defined, last};
 use crate::tally::{Counts, Event, Tally};
 
 /// One rule that fires, or that cannot tell.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Alert {
     /// How urgent it is.
     pub severity: Severity,
@@ -32,7 +33,7 @@ pub struct Alert {
 }
 
 /// How urgent an alert is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Wake somebody.
@@ -42,7 +43,7 @@ pub enum Severity {
 }
 
 /// Whether an alert fires.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Both windows burn too fast.

@@ -19,6 +19,7 @@ pub mod period;
 pub mod plan;
 pub mod report;
 pub mod said;
+pub mod schema;
 pub mod series;
 pub mod settings;
 pub mod slo;

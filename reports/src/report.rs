@@ -1,6 +1,7 @@
 //! Builds the three reports from an input: the same input and window give the same report, byte for byte.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::record::{Change, ChangeKind};
 use storage::sqlite::reader::Reader;
@@ -17,6 +18,7 @@ use crate::link;
 use crate::period;
 use crate::plan::Plan;
 use crate::said;
+use crate::schema;
 use crate::series::Series;
 use crate::settings::{Correction, Settings, Slo};
 use crate::slo::{self, Background, Judged, Status, Stretch};
@@ -49,7 +51,7 @@ pub enum Kind {
 }
 
 /// A report, ready to be rendered.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Report {
     /// Objectives.
@@ -61,20 +63,22 @@ pub enum Report {
 }
 
 /// What every report begins with.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Head {
-    /// [`SCHEMA`].
+    /// Name and version of the form.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// `slo`, `incidents` or `timeline`.
     pub kind: &'static str,
     /// The stretch that is reported.
+    #[schemars(with = "schema::Stretch")]
     pub window: Window,
     /// Digest of the inputs.
     pub generated_from: String,
 }
 
 /// Objectives and how they are kept.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SloReport {
     /// What every report begins with.
     #[serde(flatten)]
@@ -90,7 +94,7 @@ pub struct SloReport {
 }
 
 /// A key, a token or a certificate that is going to end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Expiry {
     /// When it ends.
     pub at: Timestamp,
@@ -105,7 +109,7 @@ pub struct Expiry {
 }
 
 /// A correction, as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Corrected {
     /// Named after its content.
     pub id: String,
@@ -117,22 +121,24 @@ pub struct Corrected {
 }
 
 /// Incidents, the earliest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct IncidentsReport {
     /// What every report begins with.
     #[serde(flatten)]
     pub head: Head,
     /// The incidents that overlap the window.
+    #[schemars(schema_with = "schema::incidents")]
     pub incidents: Vec<Incident>,
 }
 
 /// What happened, the earliest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TimelineReport {
     /// What every report begins with.
     #[serde(flatten)]
     pub head: Head,
     /// The items.
+    #[schemars(schema_with = "schema::items")]
     pub items: Vec<Item>,
 }
 

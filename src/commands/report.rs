@@ -4,12 +4,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
 use indicatif::ProgressBar;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use reports::formats::{Format, Layout, render};
 use reports::report::{self, Error, Kind, Request};
+use reports::schema;
 use reports::settings::Settings;
 use reports::slo::Status;
 use storage::locator::Locator;
@@ -33,6 +35,7 @@ Examples:
   authprobe report incidents --last 7d
   authprobe report timeline --incident i-6c4cf8004351
   authprobe report slo --from 2026-11-01 --until 2026-12-01 -o november.json
+  authprobe report schema > report.schema.json
 
 Without a window, objectives are judged over their own, and the other reports cover the last 30 days.
 Without -c and without an authprobe.yaml here, the report is made from the store alone.
@@ -87,6 +90,8 @@ enum KindName {
     Incidents,
     /// What happened in what order
     Timeline,
+    /// The JSON Schema of all three, without reading a store
+    Schema,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -102,6 +107,11 @@ struct Wrong(String);
 
 pub(crate) fn run(args: Report) -> anyhow::Result<Exit> {
     let now = Timestamp::now();
+    if args.kind == KindName::Schema {
+        let text = serde_json::to_string_pretty(&schema::of_reports()).context("the JSON Schema cannot be written")?;
+        write(args.output.as_deref(), |_| format!("{text}\n"))?;
+        return Ok(Exit::Fine);
+    }
     let (request, format) = match request(&args, now).and_then(|request| Ok((request, format(&args)?))) {
         Ok(asked) => asked,
         Err(Wrong(message)) => {
@@ -133,17 +143,22 @@ pub(crate) fn run(args: Report) -> anyhow::Result<Exit> {
         }
         Err(error @ Error::Store(_)) => return Err(error.into()),
     };
-    match args.output.filter(|file| file != Path::new("-")) {
+    write(args.output.as_deref(), |layout| render(&report, format, layout))?;
+    Ok(exit(&report, args.fail_on))
+}
+
+/// Writes a page to a file, or to standard output in its layout.
+fn write(output: Option<&Path>, page: impl FnOnce(Layout) -> String) -> anyhow::Result<()> {
+    match output.filter(|file| *file != Path::new("-")) {
         Some(output) => {
-            let page = render(&report, format, Layout::default());
-            file::replace(&output, |to| Ok(to.write_all(page.as_bytes())?))?;
+            let page = page(Layout::default());
+            file::replace(output, |to| Ok(to.write_all(page.as_bytes())?))
         }
         None => {
             let mut out = output::stdout();
-            out.write_all(render(&report, format, layout()).as_bytes()).and_then(|()| out.flush())?;
+            Ok(out.write_all(page(layout()).as_bytes()).and_then(|()| out.flush())?)
         }
     }
-    Ok(exit(&report, args.fail_on))
 }
 
 fn request(args: &Report, now: Timestamp) -> Result<Request, Wrong> {
@@ -151,6 +166,7 @@ fn request(args: &Report, now: Timestamp) -> Result<Request, Wrong> {
         KindName::Slo => Kind::Slo,
         KindName::Incidents => Kind::Incidents,
         KindName::Timeline => Kind::Timeline,
+        KindName::Schema => unreachable!("the schema is printed before anything is asked of the store"),
     };
     if kind == Kind::Slo && args.incident.is_some() {
         return Err(Wrong("`--incident` goes with `report incidents` and `report timeline`".into()));

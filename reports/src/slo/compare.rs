@@ -1,5 +1,6 @@
 //! Compares a window with the one of the same length before it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::window::Window;
 
@@ -7,13 +8,15 @@ use super::defined;
 use super::sum::{Sum, effective};
 use super::wilson;
 use crate::input::shift;
+use crate::schema;
 use crate::settings::{Slo, ratio};
 use crate::tally::Tally;
 
 /// The window before, and whether the difference is more than chance.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Compare {
     /// The stretch of the same length that ends where the judged one begins.
+    #[schemars(with = "schema::Stretch")]
     pub window: Window,
     /// Its SLI.
     pub sli: f64,

@@ -1,13 +1,14 @@
 //! Where the schedule of a series changed, so that counts before and after are not of one kind.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::window::Window;
 
 use crate::tally::Tally;
 
 /// From a moment on, a series was probed at an interval.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Generation {
     /// Its first result in the window.
     pub from: Timestamp,

@@ -1,9 +1,10 @@
 //! How long successes took.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Nearest ranks of a set of durations in microseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Latency {
     /// Half are at most this.
     pub p50: Option<u64>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use storage::record::{Expect, Reason};
 use storage::window::Window;
@@ -17,6 +18,7 @@ use crate::alerts::{self, Alert};
 use crate::digest;
 use crate::incident::{Blame, Incident};
 use crate::input::shift;
+use crate::schema;
 use crate::settings::{Method, Missing, Slo, ratio};
 use crate::tally::{Counts, Event, Tally};
 
@@ -30,7 +32,7 @@ pub mod views;
 pub mod wilson;
 
 /// One objective, judged over one window. All ratios are shares of 1.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Judged {
     /// Its name.
     pub name: String,
@@ -39,6 +41,7 @@ pub struct Judged {
     /// Name of what is counted and how: two reports of one hash can be compared.
     pub config_hash: String,
     /// The window judged.
+    #[schemars(with = "schema::Stretch")]
     pub window: Window,
     /// Since when the definition holds; nothing before it counts.
     pub since: Option<Timestamp>,
@@ -76,6 +79,7 @@ pub struct Judged {
     pub budget: Budget,
     /// Burn rate by length of the window that ends where the judged one does: 1 spends the budget exactly.
     #[serde(serialize_with = "as_map")]
+    #[schemars(with = "BTreeMap<String, Option<f64>>")]
     pub burn: Vec<(&'static str, Option<f64>)>,
     /// Whether the objective is kept.
     pub status: Status,
@@ -104,7 +108,7 @@ pub struct Judged {
 }
 
 /// What may go wrong in a window, and how much did.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Budget {
     /// Bad events (or slices) allowed.
     pub events: f64,
@@ -130,7 +134,7 @@ pub struct Stretch {
 }
 
 /// Events of the probes that expect to be refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Negative {
     /// Refused, as they have to be.
     pub good: u64,
@@ -148,7 +152,7 @@ pub struct Background<'a> {
 }
 
 /// Whether an objective is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The SLI is at or above the objective.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::record::Reason;
 use storage::window::Window;
@@ -16,7 +17,7 @@ use crate::settings::{Slo, ratio};
 use crate::tally::{Event, Tally};
 
 /// One line of the policy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Line {
     /// What is asked for.
     pub rule: Rule,
@@ -33,7 +34,7 @@ pub struct Line {
 }
 
 /// What the policy asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// The budget of the window is not used up; else changes stop, but for urgent ones and for security.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::window::Window;
 
@@ -10,7 +11,7 @@ use super::sum::share;
 use crate::tally::{Counts, Part, Tally};
 
 /// The same results, counted three ways. A round is one planned start of a target's fastest probe.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Views {
     /// Every execution by itself.
     pub all_executions: View,
@@ -21,7 +22,7 @@ pub struct Views {
 }
 
 /// Good and bad of one way to count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct View {
     /// Good executions, or rounds.
     pub good: u64,

@@ -9,5 +9,6 @@ mod grouping;
 mod laws;
 mod objectives;
 mod said;
+mod schema;
 mod store;
 mod story;
