@@ -1,6 +1,6 @@
 //! The configuration file of a scene, as `authprobe report -c` reads it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use storage::record::Record;
@@ -11,16 +11,16 @@ use crate::scene::Played;
 #[must_use]
 pub fn yaml(played: &Played) -> String {
     let mut page = String::from("store: authprobe.db\ntargets:\n");
-    let names: BTreeSet<&str> = played
+    let targets: BTreeMap<&str, f64> = played
         .records
         .iter()
         .filter_map(|record| match record {
-            Record::Result(result) => Some(result.target.as_str()),
+            Record::Result(result) => Some((result.target.as_str(), result.every_s?)),
             Record::Change(_) | Record::Gap(_) | Record::Verdict(_) => None,
         })
         .collect();
-    for name in names {
-        let _ = writeln!(page, "  - name: {name}\n    url: https://{name}.example.com");
+    for (name, every) in targets {
+        let _ = writeln!(page, "  - name: {name}\n    url: https://{name}.example.com\n    every: {every}s");
         if let Some(link) = played.settings.links.get(name) {
             let _ = writeln!(page, "    kubernetes:\n      namespace: {}", link.namespace);
             let _ = writeln!(page, "      workloads: [{}]\n      secrets:", link.workloads.join(", "));

@@ -1,6 +1,6 @@
 //! What must not change a judgement does not, and what must does.
 
-#![expect(clippy::unwrap_used, reason = "a scene that cannot be judged fails its test")]
+#![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 use jiff::{SignedDuration, Timestamp};
 use scenarios::cases::{self, Case};
