@@ -1,37 +1,49 @@
-//! Stretches in which a probe succeeds, but slower than an objective allows.
+//! Stretches in which a probe succeeds, but slower than an objective allows or than it did before.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use storage::record::{Outcome, Reason};
 
+use crate::detect::latency::slower;
 use crate::episode::{Episode, episodes};
 use crate::input::Input;
 use crate::series::{Piece, Sample, Series};
 use crate::settings::{Settings, Slo};
 
-/// The slow stretches of every series that an objective sets a limit for. Of several limits the lowest counts.
-/// `failing` are the stretches in which probes fail: a slow one that overlaps them is left to them.
+/// The slow stretches of every series: those that are slower than an objective allows, of several limits the lowest,
+/// and those that are slower than they were before. `failing` are the stretches in which probes fail: a slow one that
+/// overlaps them is left to them.
 #[must_use]
 pub fn slow(input: &Input, settings: &Settings, failing: &[Episode]) -> Vec<Episode> {
     let limited: Vec<_> = settings.slos.iter().filter_map(|slo| Some((slo.matchers(), slo.latency?))).collect();
-    if limited.is_empty() {
-        return Vec::new();
+    let mut failing_of: BTreeMap<(&str, &str, &str), Vec<&Episode>> = BTreeMap::new();
+    for episode in failing {
+        failing_of.entry((&episode.target, &episode.probe, &episode.agent)).or_default().push(episode);
     }
-    let mut found = Vec::new();
+    let mut found: Vec<Episode> = Vec::new();
     for series in &input.series {
         let path = series.path();
-        let limits = limited.iter().filter(|(globs, _)| globs.iter().any(|glob| glob.is_match(&path)));
-        let Some(limit) = limits.map(|(_, limit)| *limit).min() else { continue };
+        let own = failing_of.get(&(series.target.as_str(), series.probe.as_str(), series.agent.as_str()));
         let every_ms = settings.every_ms(&series.target);
-        let own = |episode: &&Episode| {
-            (&episode.target, &episode.probe, &episode.agent) == (&series.target, &series.probe, &series.agent)
-        };
-        let free = |slow: &Episode| {
-            failing.iter().filter(own).all(|other| other.until() < slow.start.lo || slow.until() < other.start.lo)
-        };
-        found.extend(episodes(&judged_by_time(series, limit), every_ms).into_iter().filter(free));
+        let limits = limited.iter().filter(|(globs, _)| globs.iter().any(|glob| glob.is_match(&path)));
+        let limit = limits.map(|(_, limit)| *limit).min();
+        let too_slow = limit.map(|limit| episodes(&judged_by_time(series, limit), every_ms)).unwrap_or_default();
+        let too_slow: Vec<Episode> =
+            too_slow.into_iter().filter(|slow| own.into_iter().flatten().all(|other| apart(slow, other))).collect();
+        let slower: Vec<Episode> = slower(series, every_ms)
+            .into_iter()
+            .filter(|slow| own.into_iter().flatten().all(|other| apart(slow, other)))
+            .filter(|slow| too_slow.iter().all(|other| apart(slow, other)))
+            .collect();
+        found.extend(too_slow);
+        found.extend(slower);
     }
     found
+}
+
+fn apart(one: &Episode, other: &Episode) -> bool {
+    other.until() < one.start.lo || one.until() < other.start.lo
 }
 
 /// Whether a success took longer than an objective allows.

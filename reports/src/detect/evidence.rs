@@ -1,6 +1,6 @@
 //! Tells a failing probe from background noise while it is read, result by result.
 //!
-//! Four Shiryaev-Roberts e-processes, one for each failing share of `SHARES`, against the null that a probe fails at
+//! Four Shiryaev-Roberts e-processes, one for each of four failing shares, against the null that a probe fails at
 //! most once in a hundred executions. Under that null the mean of the four crosses `A` at most once in `A` executions
 //! on average, whatever the dependence between them (Shin, Ramdas, Rinaldo: E-detectors).
 
@@ -9,24 +9,44 @@ pub const SUSPECT: f64 = 2_880.0;
 /// Evidence from which a probe fails beyond doubt: a false one every 30 days at a result each 30 s, at most.
 pub const OPEN: f64 = 86_400.0;
 
-/// Highest share of failures that is background noise.
-const NULL: f64 = 0.01;
-/// Failing shares that are looked for: one replica in ten, in three, two in three, all.
-const SHARES: [f64; 4] = [0.1, 0.33, 0.67, 0.99];
 /// Where the evidence stops growing, so that a year of failures stays a number.
 const CEILING: f64 = 1e12;
 
+/// What is noise and what is looked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    /// Highest share of failures that is background noise.
+    pub(super) null: f64,
+    /// Failing shares that are looked for.
+    pub(super) shares: [f64; 4],
+    /// Prior of the share before failures begin, as the two numbers of a Beta distribution.
+    pub(super) before: (f64, f64),
+}
+
+impl Scale {
+    /// Of failures: once in a hundred executions is noise; one replica in ten, in three, two in three, all.
+    pub const FAILURES: Scale = Scale { null: 0.01, shares: [0.1, 0.33, 0.67, 0.99], before: (0.5, 50.0) };
+}
+
 /// What one series has shown so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evidence {
+    scale: Scale,
     tracks: [f64; 4],
 }
 
 impl Evidence {
+    /// Nothing seen yet.
+    #[must_use]
+    pub fn new(scale: Scale) -> Evidence {
+        Evidence { scale, tracks: [0.0; 4] }
+    }
+
     /// Takes in one execution and says how much evidence there is that the probe fails.
     pub fn push(&mut self, failed: bool) -> f64 {
-        for (track, share) in self.tracks.iter_mut().zip(SHARES) {
-            let ratio = if failed { share / NULL } else { (1.0 - share) / (1.0 - NULL) };
+        let null = self.scale.null;
+        for (track, share) in self.tracks.iter_mut().zip(self.scale.shares) {
+            let ratio = if failed { share / null } else { (1.0 - share) / (1.0 - null) };
             *track = (ratio * (*track + 1.0)).min(CEILING);
         }
         self.tracks.iter().sum::<f64>() / self.tracks.len() as f64
@@ -38,7 +58,7 @@ mod tests {
     use super::*;
 
     fn executions_until(level: f64, failed: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut evidence = Evidence::default();
+        let mut evidence = Evidence::new(Scale::FAILURES);
         (0..10_000).find(|&number| evidence.push(failed(number)) >= level)
     }
 
@@ -61,7 +81,7 @@ mod tests {
 
     #[test]
     fn successes_without_end_come_to_rest() {
-        let mut evidence = Evidence::default();
+        let mut evidence = Evidence::new(Scale::FAILURES);
         for number in 0..3_000 {
             evidence.push(number < 500);
         }

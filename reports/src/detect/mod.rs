@@ -2,6 +2,7 @@
 
 pub mod evidence;
 mod flaps;
+pub(crate) mod latency;
 pub(crate) mod onset;
 mod recent;
 mod span;

@@ -1,6 +1,6 @@
 //! When failures began: the exact posterior of a single change point between two failing shares.
 //!
-//! Before it the share is `Beta(0.5, 50)`, behind it `Beta(1, 1)`, and every position is as likely as another. A
+//! Before it the share of failures is `Beta(0.5, 50)`, behind it `Beta(1, 1)`, and every position is as likely as another. A
 //! rollout brings failures step by step, so that for some executions a third share may hold in between.
 
 use std::ops::RangeInclusive;
@@ -23,16 +23,15 @@ pub(crate) struct Outcomes {
 const HELD: f64 = 0.95;
 /// Lengths of the stretch in between, in executions, and how likely each is.
 const STEPS: [(usize, f64); 4] = [(0, 0.7), (4, 0.1), (10, 0.1), (20, 0.1)];
-/// Prior of the share before: once in a hundred, hardly ever more.
-const BEFORE: (f64, f64) = (0.5, 50.0);
 /// Prior of the share behind: anything.
 const BEHIND: (f64, f64) = (1.0, 1.0);
 /// Least probability of the best position from which a stretch that fails without exception begins there.
 const LIKELY: f64 = 0.5;
 
 impl Posterior {
-    /// Weighs every position of executions of which it is known whether they failed; `later` are those behind them.
-    pub(crate) fn new(failed: &[bool], later: Outcomes) -> Posterior {
+    /// Weighs every position of executions of which it is known whether they failed; `later` are those behind
+    /// them, `prior` is that of the share before.
+    pub(crate) fn new(failed: &[bool], later: Outcomes, prior: (f64, f64)) -> Posterior {
         let mut scores = vec![f64::NEG_INFINITY; failed.len()];
         for (length, weight) in STEPS {
             let mut halves = Halves::new(failed, length, later);
@@ -41,7 +40,7 @@ impl Posterior {
                     break;
                 }
                 *score = log_sum(*score, halves.score + weight.ln());
-                halves.step(failed, position, length);
+                halves.step(failed, position, length, prior);
             }
         }
         let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -100,7 +99,7 @@ impl Halves {
     }
 
     /// Moves both cuts by one execution, from this position of the first one.
-    fn step(&mut self, failed: &[bool], position: usize, length: usize) {
+    fn step(&mut self, failed: &[bool], position: usize, length: usize, prior: (f64, f64)) {
         let Some(leaves) = failed.get(position) else { return };
         if length == 0 {
             self.score -= self.behind.take(*leaves, BEHIND);
@@ -109,7 +108,7 @@ impl Halves {
             self.score -= self.behind.take(*enters, BEHIND);
             self.score += self.between.give(*enters, BEHIND);
         }
-        self.score += self.before.give(*leaves, BEFORE);
+        self.score += self.before.give(*leaves, prior);
     }
 }
 
@@ -149,9 +148,11 @@ fn log_sum(a: f64, b: f64) -> f64 {
 mod tests {
     use super::*;
 
+    const BEFORE: (f64, f64) = (0.5, 50.0);
+
     fn held(text: &str) -> RangeInclusive<usize> {
         let failed: Vec<bool> = text.chars().map(|letter| letter == 'F').collect();
-        Posterior::new(&failed, Outcomes::default()).held(&failed)
+        Posterior::new(&failed, Outcomes::default(), BEFORE).held(&failed)
     }
 
     #[test]
@@ -207,7 +208,7 @@ mod tests {
             })
             .collect();
         let sum: f64 = scores.iter().sum();
-        let found = Posterior::new(&failed, Outcomes::default());
+        let found = Posterior::new(&failed, Outcomes::default(), BEFORE);
         for (expected, found) in scores.iter().zip(&found.mass) {
             assert!((expected / sum - found).abs() < 1e-9, "{expected} {found}");
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use storage::record::Reason;
 
+use super::evidence::Scale;
 use super::flaps::Flaps;
 use super::onset::{Outcomes, Posterior};
 use super::recent::Execution;
@@ -17,6 +18,7 @@ use crate::series::Series;
 /// A failing stretch: the executions around its beginning, and counts of what followed.
 #[derive(Debug, Clone)]
 pub(super) struct Span {
+    scale: Scale,
     /// Start of the execution before `seen`.
     before: Option<Timestamp>,
     /// What came before the suspicion, and the first executions behind it.
@@ -100,9 +102,15 @@ impl Span {
     }
 
     /// Begins with the executions up to the one that raised the suspicion.
-    pub(super) fn new((before, seen): (Option<Timestamp>, Vec<Execution>), every_ms: i64, certain: bool) -> Span {
+    pub(super) fn new(
+        (before, seen): (Option<Timestamp>, Vec<Execution>),
+        every_ms: i64,
+        scale: Scale,
+        certain: bool,
+    ) -> Span {
         let newest = seen.last().map_or(Timestamp::MIN, |newest| newest.time);
         let mut span = Span {
+            scale,
             before,
             first: 0,
             suspected: seen.len().saturating_sub(1),
@@ -229,7 +237,7 @@ impl Span {
         let good = failed.len() as u64 - bad;
         let earlier =
             Outcomes { failed: all_failed.saturating_sub(bad), good: (all_good + self.good_run).saturating_sub(good) };
-        let held = Posterior::new(&failed, earlier).held(&failed);
+        let held = Posterior::new(&failed, earlier, self.scale.before).held(&failed);
         let time = |position: usize| own.get(position).map(|execution| execution.time);
         let hi = held.start().checked_sub(1).and_then(time).unwrap_or(at);
         let lo = time(*held.end()).unwrap_or(self.last_bad);
@@ -300,7 +308,7 @@ impl Span {
     fn start(&self) -> (usize, Interval) {
         let (before, seen, later) = self.origin();
         let failed: Vec<bool> = seen.iter().map(|execution| execution.failed).collect();
-        let posterior = Posterior::new(&failed, later);
+        let posterior = Posterior::new(&failed, later, self.scale.before);
         let held = posterior.held(&failed);
         let time = |position: usize| seen.get(position).map(|execution| execution.time);
         let hi = time(*held.end()).unwrap_or(self.suspect_at);

@@ -2,7 +2,7 @@
 
 use storage::record::Reason;
 
-use super::evidence::{Evidence, OPEN, SUSPECT};
+use super::evidence::{Evidence, OPEN, SUSPECT, Scale};
 use super::recent::{Execution, KEPT, Recent};
 use super::span::Span;
 use crate::episode::{Episode, FAIL_OPEN_CONFIRMATIONS};
@@ -14,6 +14,7 @@ pub struct Watch {
     /// Whose executions they are; its pieces are not held.
     series: Series,
     every_ms: i64,
+    scale: Scale,
     evidence: Evidence,
     recent: Recent,
     let_in: u32,
@@ -31,13 +32,23 @@ impl Watch {
     /// Begins to watch a series. `every_ms` is the interval until a result carries one.
     #[must_use]
     pub fn new(series: &Series, every_ms: Option<i64>) -> Watch {
+        Watch::with(series, every_ms, Scale::FAILURES)
+    }
+
+    /// Begins to watch how long the successes of a series take.
+    pub(super) fn of_latency(series: &Series, every_ms: Option<i64>) -> Watch {
+        Watch::with(series, every_ms, Scale::LATENCY)
+    }
+
+    fn with(series: &Series, every_ms: Option<i64>, scale: Scale) -> Watch {
         let Series { target, probe, agent, kind, expect, variant, first, .. } = series;
         let (target, probe, agent) = (target.clone(), probe.clone(), agent.clone());
         let (kind, expect, variant, first) = (*kind, *expect, *variant, *first);
         Watch {
             series: Series { target, probe, agent, kind, expect, variant, first, every_ms: None, pieces: Vec::new() },
             every_ms: every_ms.unwrap_or(0),
-            evidence: Evidence::default(),
+            scale,
+            evidence: Evidence::new(scale),
             recent: Recent::default(),
             let_in: 0,
             since_let_in: 0,
@@ -83,6 +94,11 @@ impl Watch {
         self.done.clear();
     }
 
+    /// Whether something is suspected at the moment.
+    pub(super) fn suspects(&self) -> bool {
+        self.span.is_some()
+    }
+
     /// Many successes: one by one until they change nothing any more, the rest at once.
     fn rest(&mut self, quiet: Quiet) {
         for number in 0..quiet.count {
@@ -121,13 +137,13 @@ impl Watch {
                 self.done.extend(self.last.take().map(|last| last.episode(&self.series)));
             }
             self.last = self.span.take();
-            self.evidence = Evidence::default();
+            self.evidence = Evidence::new(self.scale);
             self.let_in = 0;
         }
     }
 
     fn suspect(&mut self, certain: bool) {
-        let mut span = Span::new(self.recent.all(), self.every_ms, certain);
+        let mut span = Span::new(self.recent.all(), self.every_ms, self.scale, certain);
         if let Some(last) = &self.last {
             span.continues(last, &self.series);
         }

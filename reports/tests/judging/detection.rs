@@ -199,3 +199,23 @@ proptest! {
         prop_assert_eq!(episodes(&series(single.collect()), None), episodes(&series(pieces), None));
     }
 }
+
+/// Ten series of four days whose durations scatter by a factor of 1.6 and rise and fall by half with the day.
+#[test]
+fn noisy_durations_with_a_daily_rhythm_open_nothing() {
+    let mut input = reports::input::Input::default();
+    for seed in 0..10 {
+        let mut luck = Luck(seed);
+        let mut timed = history(&mut luck, 11_520, |_| 0.0);
+        timed.agent = format!("agent-{seed}");
+        for piece in &mut timed.pieces {
+            let Piece::Single(sample) = piece else { continue };
+            let normal = (0..12).map(|_| luck.draw()).sum::<f64>() - 6.0;
+            let day = sample.time.duration_since(moment(0)).as_secs_f64() / 86_400.0 * std::f64::consts::TAU;
+            sample.took_us = (40_000.0 * (0.5 * normal + 0.4 * day.sin()).exp()) as u64;
+        }
+        input.series.push(timed);
+    }
+    let found = reports::slow::slow(&input, &reports::settings::Settings::default(), &[]);
+    assert_eq!(found.len(), 0, "{found:?}");
+}

@@ -159,3 +159,37 @@ fn one_replica_of_three_is_a_minor_incident_and_not_flapping() {
     }));
     assert_eq!((found.len(), found[0].severity, found[0].tags.len()), (1, Severity::Minor, 0));
 }
+
+/// Durations of logins that scatter around 40 ms and follow the day, and what a factor makes of them.
+fn timed(records: Vec<Record>, factor: impl Fn(Timestamp) -> f64) -> Vec<Record> {
+    let timed = |record| match record {
+        Record::Result(result) => {
+            let noise = (result.time.as_millisecond() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
+            // The sum of three uniform numbers is nearly normal.
+            let part = |bits: u32| f64::from((noise >> bits) as u32 & 0x3FF) / 1024.0 - 0.5;
+            let scatter = (part(0) + part(10) + part(20)) * 0.8;
+            let hour = result.time.duration_since(at("11:00:00")).as_secs_f64() / 3600.0;
+            let rhythm = 0.3 * (hour / 24.0 * std::f64::consts::TAU).sin();
+            let took_us = (40_000.0 * (scatter + rhythm).exp() * factor(result.time)) as u64;
+            Record::Result(ProbeResult { took_us, ..result })
+        }
+        record => record,
+    };
+    records.into_iter().map(timed).collect()
+}
+
+#[test]
+fn a_probe_that_became_slower_than_it_was_is_a_minor_incident_without_an_objective() {
+    let healthy = || fleet(&["shop"], &["local"], |_, _, _, _| None);
+    assert_eq!(judge(timed(healthy(), |_| 1.0)).len(), 0);
+    let found = judge(timed(healthy(), |time| if between("12:30:00", "13:10:00", time) { 2.0 } else { 1.0 }));
+    assert_eq!((found.len(), found[0].severity), (1, Severity::Minor));
+    assert!(found[0].episodes.iter().all(|episode| episode.reason == Some(Reason::Slow)));
+    assert!(found[0].start.lo <= at("12:30:00") && at("12:30:00") <= found[0].start.hi, "{:?}", found[0].start);
+}
+
+#[test]
+fn some_slow_answers_while_a_pod_starts_are_no_incident() {
+    let healthy = fleet(&["shop"], &["local"], |_, _, _, _| None);
+    assert_eq!(judge(timed(healthy, |time| if between("12:30:00", "12:32:00", time) { 5.0 } else { 1.0 })).len(), 0);
+}
