@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use jiff::{SignedDuration, Timestamp};
 use storage::record::{Outcome, Reason};
 
 use super::evidence::Scale;
@@ -34,6 +35,8 @@ const LEAST_SHIFT_US: f64 = 5_000.0;
 const LEAST_SLOW: u64 = 10;
 /// Most durations on either side that are compared.
 const COMPARED: usize = 100;
+/// Time without a duration, in a gap or a quiet stretch, after which what was usual need not be so any more.
+const STALE: SignedDuration = SignedDuration::from_hours(1);
 /// Normal quantile that the rank test must exceed: one in two thousand by chance.
 const SURE: f64 = 3.3;
 
@@ -41,7 +44,12 @@ const SURE: f64 = 3.3;
 pub(crate) fn slower(series: &Series, every_ms: Option<i64>) -> Vec<Episode> {
     let mut baseline = Baseline::default();
     let mut watch = Watch::of_latency(series, series.every_ms.or(every_ms));
+    let mut newest = series.first;
     for sample in successes(series) {
+        if sample.time.duration_since(newest) > STALE {
+            baseline = Baseline::default();
+        }
+        newest = sample.time;
         let Some(limit) = baseline.limit() else {
             baseline.push(sample.took_us);
             continue;
@@ -91,7 +99,7 @@ fn confirmed(episode: &Episode, series: &Series) -> bool {
     let earlier: Vec<f64> =
         successes(series).take_while(|sample| sample.time <= episode.start.lo).map(durations).collect();
     let before: Vec<f64> = earlier.iter().rev().take(COMPARED).copied().collect();
-    let until = episode.end.map_or(jiff::Timestamp::MAX, |end| end.lo);
+    let until = episode.end.map_or(Timestamp::MAX, |end| end.lo);
     let during = successes(series).filter(|sample| sample.time >= episode.start.hi && sample.time <= until);
     let during: Vec<f64> = during.take(COMPARED).map(durations).collect();
     let Some((shift, usual)) = shift(&before, &during).zip(median(before.clone())) else { return false };

@@ -219,3 +219,15 @@ fn noisy_durations_with_a_daily_rhythm_open_nothing() {
     let found = reports::slow::slow(&input, &reports::settings::Settings::default(), &[]);
     assert_eq!(found.len(), 0, "{found:?}");
 }
+
+#[test]
+fn what_was_usual_before_a_long_silence_is_not_held_against_what_follows() {
+    let pieces = (0..800_i64).map(|slot| {
+        let later = slot >= 400;
+        let time = moment(slot * EVERY_MS + if later { 40_000_000 } else { 0 });
+        let Piece::Single(told) = sample(time, false) else { unreachable!("a sample is single") };
+        Piece::Single(Sample { took_us: if later { 90_000 } else { 30_000 } + slot as u64 % 7 * 1_000, ..told })
+    });
+    let input = reports::input::Input { series: vec![series(pieces.collect())], ..Default::default() };
+    assert_eq!(reports::slow::slow(&input, &reports::settings::Settings::default(), &[]), []);
+}
