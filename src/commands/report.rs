@@ -184,7 +184,7 @@ fn request(args: &Report, now: Timestamp) -> Result<Request, Wrong> {
     let window = from
         .map(|from| Window::new(from, args.until.unwrap_or(now)))
         .transpose()
-        .map_err(|error| Wrong(error.to_string()))?;
+        .map_err(|error| Wrong(format!("{error}: give a later `--until`, or an earlier `--from`")))?;
     Ok(Request { kind, window, incident: args.incident.clone(), now })
 }
 

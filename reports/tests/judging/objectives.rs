@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use reports::alerts::State;
 use reports::input::Input;
 use reports::period;
 use reports::report::{Kind, Report, build_from};
@@ -231,4 +232,80 @@ fn a_timeline_tells_when_a_page_fired_and_when_it_ended() {
     assert!(pages[0].at.lo >= at("11:50:00") && pages[0].at.lo < at("11:51:00"), "{}", pages[0].at.lo);
     // The long window still burns when the outage is over; the pair of 6 h and 30 min lets go half an hour later.
     assert!(pages[1].at.lo > at("12:20:00") && pages[1].at.lo < at("12:26:00"), "{}", pages[1].at.lo);
+}
+
+#[test]
+fn nothing_counts_before_the_definition_and_rules_that_look_further_back_are_frozen() {
+    let records = || hour(|slot| (slot < 60).then_some(Reason::Timeout));
+    let since = Slo { since: Some(at("12:30:00")), ..slo("all", "*/*", 99.0) };
+    let judged = judge(records(), since, None);
+    assert_eq!((judged.good, judged.bad, judged.partial_window), (60, 0, true));
+    assert_eq!(judged.window.from, at("12:30:00"));
+    assert_eq!(judged.burn_over("1h"), Some(0.0));
+    assert!(judged.alerts.len() == 4 && judged.alerts.iter().all(|alert| alert.state == State::Frozen));
+    let later = Slo { since: Some(at("14:00:00")), ..slo("all", "*/*", 99.0) };
+    let judged = judge(records(), later, None);
+    assert_eq!((judged.expected, judged.status, judged.sli), (0, Status::NoData, None));
+    assert!(judged.warnings[0].starts_with("the definition holds from 2026-11-01 14:00:00"), "{:?}", judged.warnings);
+}
+
+#[test]
+fn alerts_are_frozen_when_nothing_came_for_three_intervals_up_to_now() {
+    // The present moment of these stories is 15:00.
+    let judged = judge(hour(|_| None), slo("all", "*/*", 99.0), Some(window("12:00:00", "15:00:00")));
+    assert!(judged.alerts.len() == 4 && judged.alerts.iter().all(|alert| alert.state == State::Frozen));
+    assert!(judged.warnings.iter().any(|warning| warning.contains("alerts are frozen")));
+    let earlier = judge(hour(|_| None), slo("all", "*/*", 99.0), Some(window("12:00:00", "13:00:00")));
+    assert_eq!(earlier.alerts, []);
+}
+
+#[test]
+fn a_slot_that_another_series_got_a_result_for_is_missing_in_one_that_ended() {
+    let records = hour(|_| None).into_iter().enumerate().flat_map(|(number, record)| match record {
+        Record::Result(result) if number < 119 => {
+            let twin = storage::record::ProbeResult { agent: "paris".into(), ..result.clone() };
+            vec![Record::Result(result), Record::Result(twin)]
+        }
+        record => vec![record],
+    });
+    let judged = judge(records.collect(), slo("all", "*/*", 99.0), None);
+    assert_eq!((judged.good, judged.no_data, judged.expected), (239, 1, 240));
+    let views = judged.views.unwrap();
+    assert_eq!((views.all_good.good, views.any_good.good), (120, 120));
+}
+
+#[test]
+fn a_changed_interval_begins_a_generation_and_is_warned_about() {
+    let records = hour(|_| None).into_iter().enumerate().map(|(number, record)| match record {
+        Record::Result(result) if number < 60 => {
+            Record::Result(storage::record::ProbeResult { every_s: Some(15.0), ..result })
+        }
+        record => record,
+    });
+    let judged = judge(records.collect(), slo("all", "*/*", 99.0), None);
+    let seen: Vec<_> = judged.generations.iter().map(|one| (one.from, one.every_s)).collect();
+    assert_eq!(seen, [(at("12:00:00.250"), 15.0), (at("12:30:00.250"), 30.0)]);
+    assert!(judged.warnings.iter().any(|warning| warning.contains("the interval of orchestrator/login changed")));
+}
+
+#[test]
+fn the_window_before_is_compared_and_chance_is_told_from_change() {
+    let compared = |fails: fn(i64) -> bool| {
+        let records = hour(move |slot| fails(slot).then_some(Reason::Timeout));
+        judge(records, slo("all", "*/*", 99.0), Some(window("12:30:00", "13:00:00"))).compare.unwrap()
+    };
+    let worse = compared(|slot| slot >= 60 && slot % 3 == 0);
+    assert_eq!((worse.sli, worse.window.from, worse.within_noise), (1.0, at("12:00:00"), false));
+    assert!(worse.difference95[0] < worse.difference && worse.difference95[1] < 0.0);
+    assert!(compared(|slot| slot == 100).within_noise);
+}
+
+#[test]
+fn a_budget_lasts_as_long_as_the_pace_of_the_last_day_lets_it() {
+    let judged = judge(hour(|slot| (slot == 3).then_some(Reason::Timeout)), slo("all", "*/*", 90.0), None);
+    assert_eq!(judged.budget.minutes, 4_032.0);
+    // One of twelve is used, at a burn of a twelfth: eleven times the period.
+    assert_eq!(judged.budget.time_to_exhaust_s, Some(11.0 * 28.0 * 86_400.0));
+    let none = judge(hour(|_| None), slo("all", "*/*", 90.0), None);
+    assert_eq!(none.budget.time_to_exhaust_s, None);
 }
