@@ -26,6 +26,7 @@ pub mod slo;
 pub mod slots;
 pub mod slow;
 pub mod stretches;
+pub mod summary;
 pub mod tally;
 pub mod timeline;
 pub mod wording;

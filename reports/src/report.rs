@@ -22,6 +22,7 @@ use crate::schema;
 use crate::series::Series;
 use crate::settings::{Correction, Settings, Slo};
 use crate::slo::{self, Background, Judged, Status, Stretch};
+use crate::summary::Summary;
 use crate::tally::Tally;
 use crate::timeline::{self, Item, Role};
 
@@ -126,6 +127,8 @@ pub struct IncidentsReport {
     /// What every report begins with.
     #[serde(flatten)]
     pub head: Head,
+    /// How long they took.
+    pub summary: Box<Summary>,
     /// The incidents that overlap the window.
     #[schemars(schema_with = "schema::incidents")]
     pub incidents: Vec<Incident>,
@@ -271,7 +274,8 @@ fn build_incidents(
     let found = with_costs(input, settings, model, request);
     let incidents: Vec<Incident> = found.into_iter().filter(|incident| shown(incident, request, window)).collect();
     known(&incidents, request)?;
-    Ok(IncidentsReport { head: head("incidents", input, settings, window), incidents })
+    let summary = Box::new(Summary::of(&incidents));
+    Ok(IncidentsReport { head: head("incidents", input, settings, window), summary, incidents })
 }
 
 fn build_timeline(

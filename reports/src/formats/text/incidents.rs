@@ -4,6 +4,7 @@ use super::{BAD, GOOD, Page, STRONG, UNSURE};
 use crate::cause::{Cause, Verdict};
 use crate::incident::{Incident, Severity, Tag};
 use crate::report::IncidentsReport;
+use crate::summary::{Spread, Summary};
 use crate::wording;
 
 /// Pieces of evidence that are told on either side.
@@ -27,6 +28,30 @@ pub(super) fn write(report: &IncidentsReport, page: &mut Page) {
             page.line("");
         }
         block(incident, page);
+    }
+    if report.incidents.len() > 1 {
+        page.line("");
+        let Summary { detect_s, mitigate_s, recover_s } = &*report.summary;
+        page.paragraph("detection", &spread(detect_s));
+        page.paragraph("mitigation", &spread(mitigate_s));
+        page.paragraph("recovery", &spread(recover_s));
+        page.paragraph("", "all from the middle of the start; no mean, since a few long ones would make it");
+    }
+}
+
+fn spread(spread: &Spread) -> String {
+    let open = if spread.open > 0 { format!("; of {} more it is not known yet", spread.open) } else { String::new() };
+    match (spread.median, spread.p90, spread.median95) {
+        (Some(median), Some(p90), Some([low, high])) => format!(
+            "median {} (95 %: {} to {}), nine in ten within {}, of {}{open}",
+            wording::seconds(median),
+            wording::seconds(low),
+            wording::seconds(high),
+            wording::seconds(p90),
+            spread.count
+        ),
+        _ if spread.values.is_empty() => format!("none is known{open}"),
+        _ => format!("{}{open}", wording::list(spread.values.iter().map(|value| wording::seconds(*value)))),
     }
 }
 
