@@ -159,7 +159,8 @@ pub fn history(slo: &Slo, tally: &Tally<'_>, window: Window, period_s: f64) -> V
         .filter(|rule| rule.severity == Severity::Page)
         .filter_map(|rule| Some((rule, rule.factor(slo, period_s)?)))
         .collect();
-    let burning = Burning { slo, tally, seen, bad: &bad, pages: &pages };
+    let good = Steps::new(tally, seen);
+    let burning = Burning { slo, tally, seen, bad: &bad, good, pages: &pages };
     let mut firings: Vec<Firing> = Vec::new();
     for (number, at) in bad.iter().enumerate() {
         let open = firings.last_mut().filter(|firing| firing.until.is_none());
@@ -178,12 +179,46 @@ pub fn history(slo: &Slo, tally: &Tally<'_>, window: Window, period_s: f64) -> V
     firings
 }
 
+/// Good events counted step by step, up to each step.
+struct Steps {
+    /// Number of the first step since 1970.
+    first: i128,
+    /// Of each step, how many started before it; and one behind the last.
+    before: Vec<u64>,
+}
+
+/// Length of a step in milliseconds: six of them are the shortest long window.
+const STEP_MS: i64 = 600_000;
+
+impl Steps {
+    fn new(tally: &Tally<'_>, window: Window) -> Steps {
+        let (first, counts) = tally.good_by(window, STEP_MS);
+        let mut sum = 0;
+        let mut before = vec![0];
+        before.extend(counts.into_iter().map(|count| {
+            sum += count;
+            sum
+        }));
+        Steps { first, before }
+    }
+
+    /// A number of good events that a window certainly holds: those of the whole steps inside.
+    fn at_least(&self, window: Window) -> u64 {
+        let step_ns = i128::from(STEP_MS) * 1_000_000;
+        let from = -((-window.from.as_nanosecond()).div_euclid(step_ns)) - self.first;
+        let until = window.until.as_nanosecond().div_euclid(step_ns) - self.first;
+        let before = |step: i128| usize::try_from(step).ok().and_then(|step| self.before.get(step)).copied();
+        before(until).zip(before(from)).map_or(0, |(until, from)| until.saturating_sub(from))
+    }
+}
+
 /// The pages of an objective, at any moment.
 struct Burning<'a> {
     slo: &'a Slo,
     tally: &'a Tally<'a>,
     seen: Window,
     bad: &'a [Timestamp],
+    good: Steps,
     pages: &'a [(&'a Rule, f64)],
 }
 
@@ -191,8 +226,8 @@ impl Burning<'_> {
     /// The first page that fires when everything up to a moment is known, and its burn over the long window.
     fn at(&self, at: Timestamp) -> Option<(&'static str, f64)> {
         self.pages.iter().find_map(|(rule, factor)| {
-            let short = self.burn(at, rule.short.1, GUARD_SHORT, *factor)?;
             let long = self.burn(at, rule.long.1, GUARD_LONG, *factor)?;
+            let short = self.burn(at, rule.short.1, GUARD_SHORT, *factor)?;
             (long > *factor && short > *factor).then_some((rule.long.0, long))
         })
     }
@@ -207,9 +242,12 @@ impl Burning<'_> {
         if bad < guard {
             return None;
         }
-        let all = bad + self.tally.good(window);
-        let burn = bad as f64 / (all as f64 * self.slo.tolerance());
-        (burn > factor).then_some(burn)
+        let burn = |good: u64| bad as f64 / ((bad + good) as f64 * self.slo.tolerance());
+        // Counting every series again costs much more than to see that it makes no difference.
+        if burn(self.good.at_least(window)) <= factor {
+            return None;
+        }
+        Some(burn(self.tally.good(window))).filter(|burn| *burn > factor)
     }
 
     /// The first event before `next` at which no page fires any more, after one fired at `from`.

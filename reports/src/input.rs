@@ -153,9 +153,14 @@ pub(crate) fn after(time: Timestamp, milliseconds: i64) -> Timestamp {
     shift(time, SignedDuration::from_millis(milliseconds))
 }
 
-/// A moment moved by a duration, held at the ends of time.
+/// A moment moved by a duration, held at the ends of time. Judging moves moments more often than it does anything else.
 pub(crate) fn shift(time: Timestamp, by: SignedDuration) -> Timestamp {
-    time.saturating_add(by).unwrap_or(time)
+    const SECOND: i32 = 1_000_000_000;
+    let nanoseconds = time.subsec_nanosecond() + by.subsec_nanos();
+    let (carried, rest) = (nanoseconds / SECOND, nanoseconds % SECOND);
+    let seconds = time.as_second().saturating_add(by.as_secs()).saturating_add(i64::from(carried));
+    let end = if by.is_negative() { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::new(seconds, rest).unwrap_or(end)
 }
 
 /// An interval in whole milliseconds; nonsense from outside is no schedule.
@@ -163,4 +168,25 @@ pub(crate) fn milliseconds(seconds: Option<f64>) -> Option<i64> {
     seconds
         .filter(|seconds| (0.001..=LONGEST_EVERY_S).contains(seconds))
         .map(|seconds| (seconds * 1000.0).round() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_moment_is_moved_as_jiff_moves_it(ns in any::<i64>(), by_s in any::<i32>(), by_ns in -999_999_999..=999_999_999_i32) {
+            let time = Timestamp::from_nanosecond(i128::from(ns)).unwrap();
+            let by = SignedDuration::new(i64::from(by_s), by_ns);
+            prop_assert_eq!(shift(time, by), time.checked_add(by).unwrap());
+        }
+    }
+
+    #[test]
+    fn nothing_is_moved_beyond_the_ends_of_time() {
+        assert_eq!(shift(Timestamp::UNIX_EPOCH, SignedDuration::MAX), Timestamp::MAX);
+        assert_eq!(shift(Timestamp::UNIX_EPOCH, SignedDuration::MIN), Timestamp::MIN);
+    }
 }

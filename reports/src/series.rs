@@ -158,11 +158,16 @@ impl Piece {
 }
 
 impl Quiet {
-    /// Start of the execution with this number, counted from 0, as if they were spread evenly.
+    /// Start of the execution with this number, counted from 0, as if they were spread evenly over whole milliseconds.
     #[must_use]
     pub fn at(&self, number: u64) -> Timestamp {
-        let (length, steps) = (self.last.duration_since(self.first).as_millis(), i128::from(self.count - 1));
-        let offset = length * i128::from(number.min(self.count - 1)) / steps.max(1);
+        let (steps, length) = (self.count.saturating_sub(1).max(1), self.length_ms().unsigned_abs());
+        let number = number.min(self.count.saturating_sub(1));
+        let offset = match length.checked_mul(number) {
+            Some(product) => product / steps,
+            // A stretch of many years.
+            None => (u128::from(length) * u128::from(number) / u128::from(steps)) as u64,
+        };
         shift(self.first, SignedDuration::from_millis(i64::try_from(offset).unwrap_or(i64::MAX)))
     }
 
@@ -175,25 +180,37 @@ impl Quiet {
         self.before(window.until).saturating_sub(self.before(window.from))
     }
 
-    /// How many of its executions start before a moment: the least number whose start is not before it.
+    /// How many of its executions start before a moment.
     #[must_use]
     pub fn before(&self, moment: Timestamp) -> u64 {
-        if moment <= self.first {
-            return 0;
-        }
-        if self.last < moment {
-            return self.count;
-        }
-        // From here on the moment lies behind the first start, so there are at least two.
-        let length = self.last.duration_since(self.first).as_nanos().max(1);
-        let past = moment.duration_since(self.first).as_nanos();
-        let estimate = (past * i128::from(self.count - 1)).div_euclid(length);
-        let mut number = u64::try_from(estimate).unwrap_or(0).min(self.count);
-        while number < self.count && self.at(number) < moment {
-            number += 1;
-        }
-        number
+        self.before_ms(up_to_millisecond(moment))
     }
+
+    /// The same of a moment in milliseconds: the least number n with length · n / steps, rounded down, not before it.
+    #[must_use]
+    pub fn before_ms(&self, moment_ms: i64) -> u64 {
+        let past = moment_ms.saturating_sub(self.first.as_millisecond());
+        let (steps, length) = (self.count.saturating_sub(1), self.length_ms().unsigned_abs());
+        match u64::try_from(past) {
+            Err(_) | Ok(0) => 0,
+            Ok(past) if past > length => self.count,
+            Ok(past) => match past.checked_mul(steps) {
+                Some(product) => product.div_ceil(length.max(1)),
+                // A stretch of many years.
+                None => (u128::from(past) * u128::from(steps)).div_ceil(u128::from(length.max(1))) as u64,
+            },
+        }
+    }
+
+    fn length_ms(&self) -> i64 {
+        self.last.as_millisecond().saturating_sub(self.first.as_millisecond())
+    }
+}
+
+/// The first whole millisecond that is not before a moment.
+pub(crate) fn up_to_millisecond(moment: Timestamp) -> i64 {
+    let past = moment.subsec_nanosecond() % 1_000_000 > 0;
+    moment.as_millisecond().saturating_add(i64::from(past))
 }
 
 impl Sample {

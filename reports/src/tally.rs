@@ -9,7 +9,7 @@ use storage::sketch::Sketch;
 use storage::window::Window;
 
 use crate::input::{Input, after};
-use crate::series::{Piece, Sample, Series};
+use crate::series::{Piece, Quiet, Sample, Series, up_to_millisecond};
 use crate::settings::{Settings, Slo};
 use crate::slo::latency::Latency;
 use crate::slots::{self, Hole};
@@ -63,6 +63,8 @@ pub(crate) struct Part<'a> {
     corrected: Stretches,
 }
 
+/// Nanoseconds of a millisecond.
+const NS_IN_MS: i128 = 1_000_000;
 /// Slices that are counted at once.
 const AT_ONCE: i128 = 1 << 16;
 /// Starts inside a correction that are looked at for one outside of it.
@@ -239,10 +241,10 @@ impl<'a> Tally<'a> {
             let span = Window { from: quiet.first, until: after(quiet.last, 1) };
             let Some(span) = span.cut(window) else { continue };
             for good in part.corrected.outside(span).iter() {
-                slices.each(good, |counts, cut| counts.good += quiet.within(cut));
+                slices.each_quiet(quiet, good, |counts, count| counts.good += count);
             }
             for excluded in part.corrected.inside(span) {
-                slices.each(excluded, |counts, cut| counts.excluded += quiet.within(cut));
+                slices.each_quiet(quiet, excluded, |counts, count| counts.excluded += count);
             }
         }
         for hole in &part.holes {
@@ -270,6 +272,17 @@ impl<'a> Tally<'a> {
     #[must_use]
     pub fn good(&self, window: Window) -> u64 {
         self.parts.iter().map(|part| self.good_of(part, window)).sum()
+    }
+
+    /// How many good events start outside corrections in each stretch of `step_ms` of a window, the first of which begins
+    /// at a multiple of that before the window; with the number of that multiple.
+    pub(crate) fn good_by(&self, window: Window, step_ms: i64) -> (i128, Vec<u64>) {
+        let slice_ns = i128::from(step_ms) * NS_IN_MS;
+        let (first, behind) = crate::period::slices(window, slice_ns);
+        let length = usize::try_from((behind - first).min(AT_ONCE)).unwrap_or(0);
+        let mut slices = Slices { first, slice_ns, counts: vec![Counts::default(); length] };
+        self.parts.iter().for_each(|part| self.add_slices(part, window, &mut slices));
+        (first, slices.counts.iter().map(|counts| counts.good).collect())
     }
 
     /// Start of the first good event outside corrections that is not before a moment.
@@ -364,6 +377,26 @@ impl Slices {
     fn at(&mut self, moment: Timestamp) -> Option<&mut Counts> {
         let number = moment.as_nanosecond().div_euclid(self.slice_ns) - self.first;
         self.counts.get_mut(usize::try_from(number).ok()?)
+    }
+
+    /// Hands every slice in which executions of a quiet stretch start to `each`, with how many do inside a window.
+    fn each_quiet(&mut self, quiet: &Quiet, inside: Window, mut each: impl FnMut(&mut Counts, u64)) {
+        let (from, until) = (up_to_millisecond(inside.from), up_to_millisecond(inside.until));
+        let first = i128::from(from).saturating_mul(NS_IN_MS).div_euclid(self.slice_ns);
+        let Ok(start) = usize::try_from(first - self.first) else { return };
+        let mut before = quiet.before_ms(from);
+        for (number, counts) in (first + 1..).zip(self.counts.iter_mut().skip(start)) {
+            let end_ns = number.saturating_mul(self.slice_ns);
+            let end = i64::try_from((end_ns + NS_IN_MS - 1).div_euclid(NS_IN_MS)).unwrap_or(i64::MAX).min(until);
+            let up_to = quiet.before_ms(end);
+            if up_to > before {
+                each(counts, up_to - before);
+            }
+            before = up_to;
+            if end == until {
+                return;
+            }
+        }
     }
 
     /// Hands every slice that a stretch touches to `each`, with what of it lies in the stretch.

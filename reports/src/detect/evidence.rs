@@ -4,6 +4,8 @@
 //! most once in a hundred executions. Under that null the mean of the four crosses `A` at most once in `A` executions
 //! on average, whatever the dependence between them (Shin, Ramdas, Rinaldo: E-detectors).
 
+use std::sync::LazyLock;
+
 /// Evidence from which a probe is suspected to fail: a false one every day at a result each 30 s, at most.
 pub const SUSPECT: f64 = 2_880.0;
 /// Evidence from which a probe fails beyond doubt: a false one every 30 days at a result each 30 s, at most.
@@ -51,7 +53,48 @@ impl Evidence {
         }
         self.tracks.iter().sum::<f64>() / self.tracks.len() as f64
     }
+
+    /// Takes in so many successes: to the bit what as many calls of [`Evidence::push`] come to.
+    pub fn rest(&mut self, count: u64) {
+        let Flake { left, successes, rested } = &*FLAKE;
+        // Nearly every stretch of successes follows a single failure.
+        if self == left && count >= *successes {
+            *self = *rested;
+            return;
+        }
+        for _ in 0..count {
+            if !self.settles() {
+                return;
+            }
+        }
+    }
+
+    /// Takes in a success. False when that changed nothing, as will all that follow.
+    fn settles(&mut self) -> bool {
+        let before = *self;
+        self.push(false);
+        before != *self
+    }
 }
+
+/// What a single failure leaves where all was at rest, and after how many successes it is forgotten.
+struct Flake {
+    left: Evidence,
+    successes: u64,
+    rested: Evidence,
+}
+
+static FLAKE: LazyLock<Flake> = LazyLock::new(|| {
+    let mut left = Evidence::new(Scale::FAILURES);
+    left.push(true);
+    while left.settles() {}
+    left.push(true);
+    let (mut rested, mut successes) = (left, 0);
+    while rested.settles() {
+        successes += 1;
+    }
+    Flake { left, successes, rested }
+});
 
 #[cfg(test)]
 mod tests {
@@ -77,6 +120,23 @@ mod tests {
     #[test]
     fn one_failure_in_two_hundred_is_noise() {
         assert_eq!(executions_until(SUSPECT, |number| number % 200 == 199), None);
+    }
+
+    #[test]
+    fn successes_at_once_are_successes_one_by_one() {
+        let mut at_once = Evidence::new(Scale::FAILURES);
+        let mut one_by_one = at_once;
+        for (failures, successes) in [(1, 20), (2, 3), (40, 5_000), (1, 1_000), (1, 999), (1, 380), (1, 2_000)] {
+            for _ in 0..failures {
+                at_once.push(true);
+                one_by_one.push(true);
+            }
+            at_once.rest(successes);
+            (0..successes).for_each(|_| {
+                one_by_one.push(false);
+            });
+            assert_eq!(at_once, one_by_one);
+        }
     }
 
     #[test]

@@ -99,16 +99,17 @@ impl Watch {
         self.span.is_some()
     }
 
-    /// Many successes: one by one until they change nothing any more, the rest at once.
+    /// Many successes: one by one while they may change an episode, else at once.
     fn rest(&mut self, quiet: Quiet) {
         for number in 0..quiet.count {
-            let before = self.evidence;
-            self.execute(Execution::good(quiet.at(number)));
-            let forgotten = self.span.is_none() && self.let_in == 0;
-            if forgotten && before == self.evidence && quiet.count - number > KEPT as u64 {
+            let left = quiet.count - number;
+            if self.span.is_none() && self.let_in == 0 && left > KEPT as u64 {
+                self.evidence.rest(left);
+                self.since_let_in = self.since_let_in.saturating_add(u32::try_from(left).unwrap_or(u32::MAX));
                 self.recent.skip(quiet);
                 return;
             }
+            self.execute(Execution::good(quiet.at(number)));
         }
     }
 

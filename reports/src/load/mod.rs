@@ -110,32 +110,36 @@ fn series(
 ) -> Result<Vec<Series>, Error> {
     let all = sums.results() <= plan.few;
     let marked = if all { None } else { Some(sums.marks(plan, known)) };
-    let mut wanted: Vec<(SeriesKey, Vec<Window>)> = Vec::with_capacity(known.len());
-    let mut growing: Vec<Growing<'_>> = Vec::with_capacity(known.len());
-    for (position, (known, (days, flaws))) in known.iter().zip(sums.series).enumerate() {
-        let read: BTreeSet<i64> = match &marked {
-            None => days.iter().map(|day| day.day).collect(),
-            Some(marked) => marked.get(position).cloned().unwrap_or_default(),
-        };
-        let path = format!("{}/{}", known.target, known.probe);
-        let usual_ms = milliseconds(known.every_s).or(plan.every_ms(&known.target)).unwrap_or(0);
-        let condenser = Condenser::new(plan.limit_us(&path), usual_ms, plan, all);
-        wanted.push((known.key(), windows(&days, &read, far)));
-        growing.push(Growing { days, read, next_day: 0, flaws, condenser });
-    }
-    reader.executions(&wanted, |position, executions| {
-        let Some((growing, first)) = growing.get_mut(position).zip(executions.first()) else { return };
-        growing.add_sums(first.time.as_millisecond().div_euclid(DAY_MS));
-        growing.add_read(executions);
-    })?;
-    drop(wanted);
     let mut series = Vec::with_capacity(known.len());
-    for (known, mut growing) in known.iter().zip(growing) {
-        growing.add_sums(i64::MAX);
-        let mut one = bare(known);
-        one.pieces = growing.condenser.finish();
-        edges::extend(reader, plan, far, known.last, &mut one, all)?;
-        series.push(one);
+    let mut sums = sums.series.into_iter().enumerate().zip(known).peekable();
+    // What one target shows stands in the same blocks. One target after the other, so that little is held meanwhile.
+    while let Some((_, next)) = sums.peek() {
+        let target = next.target.as_str();
+        let mut wanted: Vec<(SeriesKey, Vec<Window>)> = Vec::new();
+        let mut growing: Vec<(&reader::Series, Growing<'_>)> = Vec::new();
+        while let Some(((position, (days, flaws)), known)) = sums.next_if(|(_, known)| known.target == target) {
+            let read: BTreeSet<i64> = match &marked {
+                None => days.iter().map(|day| day.day).collect(),
+                Some(marked) => marked.get(position).cloned().unwrap_or_default(),
+            };
+            let path = format!("{}/{}", known.target, known.probe);
+            let usual_ms = milliseconds(known.every_s).or(plan.every_ms(&known.target)).unwrap_or(0);
+            let condenser = Condenser::new(plan.limit_us(&path), usual_ms, plan, all);
+            wanted.push((known.key(), windows(&days, &read, far)));
+            growing.push((known, Growing { days, read, next_day: 0, flaws, condenser }));
+        }
+        reader.executions(&wanted, |position, executions| {
+            let Some(((_, growing), first)) = growing.get_mut(position).zip(executions.first()) else { return };
+            growing.add_sums(first.time.as_millisecond().div_euclid(DAY_MS));
+            growing.add_read(executions);
+        })?;
+        for (known, mut growing) in growing {
+            growing.add_sums(i64::MAX);
+            let mut one = bare(known);
+            one.pieces = growing.condenser.finish();
+            edges::extend(reader, plan, far, known.last, &mut one, all)?;
+            series.push(one);
+        }
     }
     Ok(series)
 }

@@ -77,15 +77,11 @@ impl Reader {
 
     /// The same by group. Series that are not known are left out.
     fn wanted<'a>(&self, wanted: &'a [(SeriesKey, Vec<Window>)]) -> Result<BTreeMap<i64, Vec<Wanted<'a>>>, Error> {
-        let members: BTreeMap<SeriesKey, (i64, i64)> =
-            self.members(None)?.into_iter().map(|Member { series, group, key }| (key, (series, group))).collect();
         let mut groups: BTreeMap<i64, Vec<Wanted<'a>>> = BTreeMap::new();
-        for (position, (key, windows)) in wanted.iter().enumerate() {
-            if let Some((series, group)) = members.get(key)
-                && !windows.is_empty()
-            {
+        for (position, (key, windows)) in wanted.iter().enumerate().filter(|(_, (_, windows))| !windows.is_empty()) {
+            for Member { series, group, .. } in self.members(Some(key))? {
                 let windows = windows.iter().map(|window| super::stretch(Some(*window))).collect();
-                groups.entry(*group).or_default().push(Wanted { position, series: *series, windows, key });
+                groups.entry(group).or_default().push(Wanted { position, series, windows, key });
             }
         }
         groups.values_mut().for_each(|group| group.sort_by_key(|wanted| wanted.key));
