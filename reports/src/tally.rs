@@ -205,11 +205,9 @@ impl<'a> Tally<'a> {
         counts
     }
 
-    /// Counts every slice that holds an event of the window, by the slice's number.
-    #[must_use]
-    pub fn count_slices(&self, window: Window, slice_ns: i128) -> BTreeMap<i128, Counts> {
+    /// Hands every slice that holds an event of the window to `each`, by the slice's number.
+    pub fn each_slice(&self, window: Window, slice_ns: i128, mut each: impl FnMut(i128, Counts)) {
         let (first, behind) = crate::period::slices(window, slice_ns);
-        let mut counted = BTreeMap::new();
         let mut from = first;
         while from < behind {
             // A part of the slices at once, so that short slices of a long window stay a bounded array.
@@ -222,10 +220,9 @@ impl<'a> Tally<'a> {
                 self.parts.iter().for_each(|one| self.add_slices(one, part, &mut slices));
             }
             let touched = (from..until).zip(slices.counts).filter(|(_, counts)| counts.all() > 0);
-            counted.extend(touched);
+            touched.for_each(|(number, counts)| each(number, counts));
             from = until;
         }
-        counted
     }
 
     fn add_slices(&self, part: &Part<'_>, window: Window, slices: &mut Slices) {

@@ -1,7 +1,5 @@
 //! Good, bad and unseen of a window, by each of the three methods of counting.
 
-use std::collections::BTreeMap;
-
 use storage::window::Window;
 
 use crate::period;
@@ -47,15 +45,13 @@ impl Sum {
     fn of_slices(slo: &Slo, tally: &Tally<'_>, window: Window) -> Sum {
         let mut counts = Counts::default();
         let mut unadjusted = Counts::default();
-        for slice in slices(slo, tally, window).values() {
+        each_slice(slo, tally, window, |slice, raw| {
             match verdict(slo, slice) {
                 Some(event) => counts.add(event, 1),
                 None => counts.excluded += 1,
             }
-        }
-        for event in raw_slices(slo, tally, window).iter().filter_map(|slice| verdict(slo, slice)) {
-            unadjusted.add(event, 1);
-        }
+            verdict(slo, raw).into_iter().for_each(|event| unadjusted.add(event, 1));
+        });
         let (low, high) = bounds(&counts);
         // A slice inside a correction is neutral: the budget in time stays what it was.
         let allowed = slo.tolerance() * (counts.expected() + counts.excluded) as f64;
@@ -65,40 +61,63 @@ impl Sum {
 
     fn of_ratios(slo: &Slo, tally: &Tally<'_>, window: Window) -> Sum {
         let counts = tally.count(window);
-        let slices: Vec<_> = slices(slo, tally, window).into_values().filter(|slice| slice.expected() > 0).collect();
-        let mean = |values: Vec<f64>| share(values.iter().sum(), values.len() as f64);
-        let ratios: Vec<f64> = slices.iter().filter_map(|slice| sli(slo, slice)).collect();
-        let spent = ratios.iter().map(|ratio| 1.0 - ratio).sum();
+        let [mut sum, mut low, mut high, mut raw] = [Mean::default(); 4];
+        let (mut spent, mut planned) = (0.0, 0_u32);
+        each_slice(slo, tally, window, |slice, unadjusted| {
+            raw.add(sli(slo, unadjusted));
+            if slice.expected() > 0 {
+                let (lowest, highest) = bounds(slice);
+                let good = sli(slo, slice);
+                spent += good.map_or(0.0, |good| 1.0 - good);
+                planned += 1;
+                sum.add(good);
+                low.add(lowest);
+                high.add(highest);
+            }
+        });
         Sum {
             counts,
-            low: mean(slices.iter().filter_map(|slice| bounds(slice).0).collect()),
-            high: mean(slices.iter().filter_map(|slice| bounds(slice).1).collect()),
-            raw: mean(raw_slices(slo, tally, window).iter().filter_map(|slice| sli(slo, slice)).collect()),
+            low: low.share(),
+            high: high.share(),
+            raw: raw.share(),
             allowed: slo.tolerance() * counts.expected() as f64,
             // Each slice weighs the same, however many events it holds.
-            consumed: share(spent, slo.tolerance() * slices.len() as f64),
-            sli: mean(ratios),
+            consumed: share(spent, slo.tolerance() * f64::from(planned)),
+            sli: sum.share(),
         }
     }
 }
 
-fn slices(slo: &Slo, tally: &Tally<'_>, window: Window) -> BTreeMap<i128, Counts> {
-    slo.slice.map(|slice| tally.count_slices(window, (slice.as_nanos() as i128).max(1))).unwrap_or_default()
+/// The mean of some shares.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mean {
+    sum: f64,
+    count: u32,
 }
 
-/// The slices as if there were no corrections: what was excluded is counted again, slice by slice.
-fn raw_slices(slo: &Slo, tally: &Tally<'_>, window: Window) -> Vec<Counts> {
-    let Some(slice) = slo.slice else { return Vec::new() };
+impl Mean {
+    fn add(&mut self, value: Option<f64>) {
+        if let Some(value) = value {
+            self.sum += value;
+            self.count += 1;
+        }
+    }
+
+    fn share(self) -> Option<f64> {
+        share(self.sum, f64::from(self.count))
+    }
+}
+
+/// Hands every slice that holds an event to `each`, as it is and as if there were no corrections: what was excluded of it
+/// is counted again.
+fn each_slice(slo: &Slo, tally: &Tally<'_>, window: Window, mut each: impl FnMut(&Counts, &Counts)) {
+    let Some(slice) = slo.slice else { return };
     let slice_ns = (slice.as_nanos() as i128).max(1);
-    let touched = tally.count_slices(window, slice_ns);
-    let cut = |number: &i128| period::slice(*number, slice_ns).and_then(|whole| whole.cut(window));
-    touched
-        .iter()
-        .map(|(number, counts)| match cut(number) {
-            Some(window) if counts.excluded > 0 => tally.count_raw(window),
-            _ => *counts,
-        })
-        .collect()
+    tally.each_slice(window, slice_ns, |number, counts| {
+        let cut = period::slice(number, slice_ns).and_then(|whole| whole.cut(window));
+        let raw = cut.filter(|_| counts.excluded > 0).map_or(counts, |window| tally.count_raw(window));
+        each(&counts, &raw);
+    });
 }
 
 /// What a slice is: good when its share of good events reaches the target; nothing when corrections cover it.

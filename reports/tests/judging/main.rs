@@ -7,6 +7,7 @@ mod detection;
 mod goldens;
 mod grouping;
 mod laws;
+mod many;
 mod objectives;
 mod said;
 mod schema;
