@@ -101,7 +101,7 @@ impl<'a> Learned<'a> {
         self.mixtures.get(name).or_else(|| self.model.lag.get(name)).map(Vec::as_slice)
     }
 
-    /// Confirmed delays of a name in seconds, of the earliest incident first, at most [`MOST`].
+    /// Confirmed delays of a name in seconds, of the earliest incident first, at most two hundred.
     #[must_use]
     pub fn samples(&self, name: &str) -> &[f64] {
         self.lags.get(name).map_or(&[], Vec::as_slice)
