@@ -109,6 +109,9 @@ mod tests {
         # HELP authprobe_build_info The version that runs
         # TYPE authprobe_build_info gauge
         authprobe_build_info{version="0.1.0"} 1
+        # HELP authprobe_failing_series Series of probes that fail beyond doubt
+        # TYPE authprobe_failing_series gauge
+        authprobe_failing_series 0
         # HELP authprobe_store_records Records that are in the store, and those that never reached it
         # TYPE authprobe_store_records counter
         authprobe_store_records_total{state="kept"} 0

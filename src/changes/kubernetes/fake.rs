@@ -62,7 +62,7 @@ impl Body for Parts {
 }
 
 /// A script that waits for longer than this is at its end.
-const WAITS: Duration = Duration::from_secs(6);
+const WAITS: Duration = Duration::from_secs(15);
 
 /// Plays a script to the end. Gives what was recorded, and the queries that were asked.
 async fn play(script: Vec<Answer>) -> (Vec<Change>, Vec<Gap>, Vec<String>) {
