@@ -7,7 +7,7 @@ use storage::record::{Change, Reason};
 use storage::window::Window;
 
 use super::class::{Class, Role, Seen};
-use super::index::Index;
+use super::index::{Index, interval};
 use super::model::Model;
 use crate::episode::{DOWN, Episode};
 use crate::input::{Input, after, shift};
@@ -38,7 +38,12 @@ pub struct Case<'a> {
     pub climbs: bool,
     /// Whether every failing probe was healthy at another agent meanwhile.
     pub healthy_elsewhere: bool,
+    /// What was changed after the onset, and in the last day before the end. Each explanation asks for them.
+    pub later: Vec<&'a Change>,
 }
+
+/// How long before the end of the failures something may have been changed that ended them.
+const LATER: SignedDuration = SignedDuration::from_hours(24);
 
 impl<'a> Case<'a> {
     /// Gathers what the probes of the failing targets show from the onset on.
@@ -82,7 +87,8 @@ impl<'a> Case<'a> {
         let partial = episodes.iter().all(|episode| episode.share < DOWN);
         let climbs = climbs(episodes, input, model.leak.climb_s);
         let healthy_elsewhere = episodes.iter().all(|episode| seen_healthy_elsewhere(episode, input));
-        Case { input, index, start, end, seen, failing, healthy, partial, climbs, healthy_elsewhere }
+        let later = end.map(|end| later(index, start, end)).unwrap_or_default();
+        Case { input, index, start, end, seen, failing, healthy, partial, climbs, healthy_elsewhere, later }
     }
 
     /// Whether a target fails.
@@ -116,6 +122,12 @@ impl<'a> Case<'a> {
     pub fn window(&self) -> Window {
         Window { from: self.start.lo, until: self.end.map_or(Timestamp::MAX, |end| after(end.hi, 1)) }
     }
+}
+
+fn later<'a>(index: &Index<'a>, start: Interval, end: Interval) -> Vec<&'a Change> {
+    let from = start.lo.max(shift(end.lo, -LATER));
+    let after_onset = |change: &&Change| interval(change).is_some_and(|at| at.hi > start.hi && at.lo > start.lo);
+    index.between(from, end.hi).filter(after_onset).collect()
 }
 
 /// Whether a probe of an episode was healthy at every other agent that runs it, of which there is one at least.

@@ -74,8 +74,9 @@ impl<'a> Index<'a> {
         let named = trigger.secret_refs.iter().filter_map(|object| self.dormant_by_object.get(object.as_str()));
         let linked = trigger.targets.iter().filter_map(|target| self.dormant_by_target.get(target.as_str()));
         let mut waiting: Vec<&Change> = mounted.into_iter().chain(named).chain(linked).flatten().copied().collect();
-        waiting.sort_by(|a, b| a.id.cmp(&b.id));
-        waiting.dedup_by(|a, b| a.id == b.id);
+        // All of them stand in one list, so that their places there tell them apart and put them in order.
+        waiting.sort_unstable_by_key(|change| std::ptr::from_ref(*change));
+        waiting.dedup_by(|a, b| std::ptr::eq(*a, *b));
         waiting
     }
 

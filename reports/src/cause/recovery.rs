@@ -6,7 +6,7 @@ use storage::record::{Change, ChangeKind, Known, SecretRole};
 use super::candidate::{Candidate, starts_consumers};
 use super::case::Case;
 use super::evidence::Fact;
-use super::index::{interval, workload};
+use super::index::workload;
 use super::model::Model;
 use crate::input::shift;
 use crate::interval::Interval;
@@ -61,11 +61,7 @@ pub(super) fn undone_by<'a>(candidate: &Candidate<'a>, case: &Case<'a>) -> Optio
     let end = case.end?;
     let ids: Vec<&str> =
         candidate.changes.iter().copied().chain(candidate.trigger).map(|change| change.id.as_str()).collect();
-    let from = case.start.lo.max(shift(end.lo, -SignedDuration::from_hours(24)));
-    let later = |change: &&Change| {
-        let after_onset = interval(change).is_some_and(|at| at.hi > case.start.hi && at.lo > case.start.lo);
-        after_onset && !ids.contains(&change.id.as_str())
-    };
+    let another = |change: &&Change| !ids.contains(&change.id.as_str());
     let near = |change: &Change| {
         let done = change.until.max(change.hi());
         done.is_some_and(|done| done >= shift(end.lo, -WITHIN))
@@ -73,7 +69,7 @@ pub(super) fn undone_by<'a>(candidate: &Candidate<'a>, case: &Case<'a>) -> Optio
     let mut again = None;
     let mut restarts = None;
     let mut reverts = None;
-    for change in case.index.between(from, end.hi).filter(later) {
+    for change in case.later.iter().copied().filter(another) {
         if change.reverts.as_deref().is_some_and(|id| ids.contains(&id)) {
             reverts = Some(Undoing::Reverts(change));
         } else if near(change) && touches(candidate, change) {

@@ -30,6 +30,14 @@ impl Scale {
     pub const FAILURES: Scale = Scale { null: 0.01, shares: [0.1, 0.33, 0.67, 0.99], before: (0.5, 50.0) };
 }
 
+impl Scale {
+    /// How much likelier an execution is under each share than under the null.
+    fn ratios(self, failed: bool) -> [f64; 4] {
+        let null = self.null;
+        self.shares.map(|share| if failed { share / null } else { (1.0 - share) / (1.0 - null) })
+    }
+}
+
 /// What one series has shown so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evidence {
@@ -46,11 +54,7 @@ impl Evidence {
 
     /// Takes in one execution and says how much evidence there is that the probe fails.
     pub fn push(&mut self, failed: bool) -> f64 {
-        let null = self.scale.null;
-        for (track, share) in self.tracks.iter_mut().zip(self.scale.shares) {
-            let ratio = if failed { share / null } else { (1.0 - share) / (1.0 - null) };
-            *track = (ratio * (*track + 1.0)).min(CEILING);
-        }
+        self.multiply(self.scale.ratios(failed));
         self.tracks.iter().sum::<f64>() / self.tracks.len() as f64
     }
 
@@ -62,10 +66,19 @@ impl Evidence {
             *self = *rested;
             return;
         }
+        let ratios = self.scale.ratios(false);
         for _ in 0..count {
-            if !self.settles() {
+            let before = self.tracks;
+            self.multiply(ratios);
+            if before == self.tracks {
                 return;
             }
+        }
+    }
+
+    fn multiply(&mut self, ratios: [f64; 4]) {
+        for (track, ratio) in self.tracks.iter_mut().zip(ratios) {
+            *track = (ratio * (*track + 1.0)).min(CEILING);
         }
     }
 

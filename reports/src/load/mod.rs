@@ -42,15 +42,15 @@ impl Input {
     pub fn load(reader: &Reader, plan: &Plan) -> Result<Input, Error> {
         let far = days(plan.far(AROUND));
         let known = reader.series()?;
-        let sums = Sums::read(reader, plan, far, &known)?;
         let mut input = Input { watermark: reader.watermark()?, ..Input::default() };
+        let changes = Window { from: shift(plan.window.from, -DORMANT), until: plan.far(AROUND).until };
+        input.changes = reader.changes(Some(changes))?;
+        let sums = Sums::read(reader, plan, far, &known)?;
         input.newest = known.iter().map(|series| series.last).max();
         input.series = series(reader, plan, far, &known, sums)?;
         if input.series.iter().any(Series::is_counted) {
             input.latencies = latency::read(reader, plan, &input.series)?;
         }
-        input.changes =
-            reader.changes(Some(Window { from: shift(plan.window.from, -DORMANT), until: plan.far(AROUND).until }))?;
         input.gaps = reader.gaps(Some(plan.far(AROUND)))?;
         input.verdicts = reader.verdicts(None)?;
         input.sort();
@@ -200,6 +200,7 @@ fn flaws(reader: &Reader, window: Window, known: &[reader::Series]) -> Result<Ve
         });
         ControlFlow::Continue(())
     })?;
+    flaws.iter_mut().for_each(Vec::shrink_to_fit);
     Ok(flaws)
 }
 
