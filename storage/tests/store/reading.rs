@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use storage::interchange;
 use storage::record::{Change, Outcome, ProbeResult, Record};
+use storage::sqlite::reader::executions::Execution;
 use storage::sqlite::reader::{Reader, SeriesKey};
 use storage::sqlite::writer::{Writer, derived_id};
 use storage::window::Window;
@@ -28,6 +29,51 @@ proptest! {
         prop_assert_eq!((summary.refused, summary.unknown_fields), (0, 0));
         prop_assert_eq!(summary.records, exported.lines().count() as u64);
         prop_assert_eq!(export(&second, None), exported);
+    }
+
+    #[test]
+    fn executions_are_those_of_the_results_and_outlines_sum_them_up(first in records(60), second in records(20), compact: bool) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let mut writer = Writer::open(&path).unwrap();
+        writer.append(&first).unwrap();
+        if compact {
+            writer.compact(|_| ()).unwrap();
+        }
+        writer.append(&second).unwrap();
+        let reader = Reader::open(&path).unwrap();
+        let all = Window { from: Timestamp::MIN, until: Timestamp::MAX };
+        let wanted: Vec<(SeriesKey, Vec<Window>)> =
+            reader.series().unwrap().iter().map(|series| (series.key(), vec![all])).collect();
+        let mut read: Vec<Vec<Execution>> = vec![Vec::new(); wanted.len()];
+        reader.executions(&wanted, |position, executions| read[position].extend(executions)).unwrap();
+        for ((key, _), read) in wanted.iter().zip(read) {
+            let known = results(&reader, Some(key), None);
+            let brief = |result: &ProbeResult| Execution {
+                time: result.time,
+                outcome: result.outcome,
+                reason: result.reason,
+                took_us: result.took_us,
+                every_ms: result.every_s.map(|seconds| (seconds * 1000.0).round() as i64),
+            };
+            prop_assert_eq!(read, known.iter().map(brief).collect::<Vec<_>>());
+        }
+        for (key, outlines) in reader.outlines(all, true).unwrap() {
+            for outline in outlines.into_iter().filter(|outline| outline.settled) {
+                let day = 86_400_000 * outline.day..86_400_000 * (outline.day + 1);
+                let of_day: Vec<ProbeResult> = results(&reader, Some(&key), None)
+                    .into_iter()
+                    .filter(|result| day.contains(&result.time.as_millisecond()))
+                    .filter(|result| result.time.as_millisecond() <= outline.last_ms)
+                    .collect();
+                let others = of_day.iter().filter(|result| result.outcome != Outcome::Success);
+                prop_assert_eq!(outline.count, of_day.len() as u64);
+                prop_assert_eq!(outline.others, others.count() as u64);
+                prop_assert_eq!(outline.first_ms, of_day[0].time.as_millisecond());
+                let took = of_day.iter().filter(|result| result.outcome == Outcome::Success).map(|result| result.took_us);
+                prop_assert!(took.max() <= outline.slowest_us);
+            }
+        }
     }
 }
 
