@@ -68,9 +68,8 @@ pub fn candidates<'a>(case: &Case<'a>, model: &Model) -> Vec<Candidate<'a>> {
     let mut candidates: Vec<_> = near.iter().filter_map(|change| alone(change, case, model)).collect();
     candidates.extend(near.iter().filter_map(|change| leak(change, case, model)));
     for trigger in near.iter().copied().filter(|change| starts_consumers(change)) {
-        for change in case.index.waiting_for(trigger) {
-            candidates.extend(put_in_force(change, trigger, case, model));
-        }
+        let waiting = case.index.waiting_for(trigger).into_iter().filter(|change| !is_copy(change, case, model));
+        candidates.extend(waiting.filter_map(|change| put_in_force(change, trigger, case, model)));
     }
     candidates
 }
