@@ -53,12 +53,15 @@ pub(super) fn blindness(gaps: &[&Gap], model: &Model) -> f64 {
     model.background.gap_factor.powi(i32::try_from(feeds.len().min(MOST_BLIND)).unwrap_or(0))
 }
 
-/// What could not be seen, in sentences.
-pub(super) fn blind_spots(case: &Case<'_>, gaps: &[&Gap]) -> Vec<String> {
+/// What could not be seen, in sentences. `triggers` are restarts that were too many to be weighed.
+pub(super) fn blind_spots(case: &Case<'_>, gaps: &[&Gap], triggers: usize) -> Vec<String> {
     let until = case.end.map_or(case.start.hi, |end| end.hi);
     let prober =
         case.input.gaps.iter().filter(|gap| gap.feed == "prober" && gap.from <= until && gap.until > case.start.lo);
     let mut spots: Vec<String> = gaps.iter().copied().chain(prober).map(wording::gap).collect();
+    if triggers > 0 {
+        spots.push(format!("{triggers} earlier restarts and rollouts were not weighed with dormant changes"));
+    }
     if case.input.changes.is_empty() {
         spots.push("no change at all was recorded: is a source of changes configured?".to_owned());
     }

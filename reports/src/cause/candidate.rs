@@ -55,9 +55,13 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Every explanation that the recorded changes offer for an incident.
+/// Most restarts and rollouts, the last before the onset, that may have put a dormant change in force.
+pub const MOST_TRIGGERS: usize = 256;
+
+/// Every explanation that the recorded changes offer for an incident, and how many restarts and rollouts were too many
+/// to be weighed together with dormant changes.
 #[must_use]
-pub fn candidates<'a>(case: &Case<'a>, model: &Model) -> Vec<Candidate<'a>> {
+pub fn candidates<'a>(case: &Case<'a>, model: &Model) -> (Vec<Candidate<'a>>, usize) {
     let from = shift(case.start.lo, -hours(model.search.hours));
     let near: Vec<&Change> = case
         .index
@@ -67,11 +71,14 @@ pub fn candidates<'a>(case: &Case<'a>, model: &Model) -> Vec<Candidate<'a>> {
         .collect();
     let mut candidates: Vec<_> = near.iter().filter_map(|change| alone(change, case, model)).collect();
     candidates.extend(near.iter().filter_map(|change| leak(change, case, model)));
-    for trigger in near.iter().copied().filter(|change| starts_consumers(change)) {
+    let begun = |change: &&Change| change.lo().is_some_and(|lo| lo <= case.start.hi);
+    let triggers: Vec<&Change> = near.iter().copied().filter(|change| starts_consumers(change)).filter(begun).collect();
+    let too_many = triggers.len().saturating_sub(MOST_TRIGGERS);
+    for trigger in triggers.into_iter().skip(too_many) {
         let waiting = case.index.waiting_for(trigger).into_iter().filter(|change| !is_copy(change, case, model));
         candidates.extend(waiting.filter_map(|change| put_in_force(change, trigger, case, model)));
     }
-    candidates
+    (candidates, too_many)
 }
 
 /// Whether a change is only seen at the prober's own copy of a secret whose change is recorded itself.

@@ -17,8 +17,8 @@ use crate::series::Sample;
 const BEFORE: SignedDuration = SignedDuration::from_hours(1);
 /// Least number of them.
 const LEAST: usize = 2;
-/// Most earlier changes of an object that are looked at.
-const MOST: usize = 1000;
+/// Most earlier changes of an object that are looked at, the newest.
+const MOST: usize = 100;
 
 /// What went before a change says of it.
 pub(super) fn facts<'a>(
@@ -56,13 +56,17 @@ fn failed_before(candidate: &Candidate<'_>, case: &Case<'_>) -> bool {
     })
 }
 
-/// How many earlier changes of the same object were followed by no onset within their delay.
+/// How many earlier changes of the same object were followed by no onset within their delay. Of the stretch before the
+/// onset that is searched for causes only: whatever window is reported, the results of that are known.
 fn harmless(last: &Change, candidate: &Candidate<'_>, case: &Case<'_>, model: &Model) -> u64 {
     let Some(parts) = model.lag.get(candidate.lag) else { return 0 };
     let reach = lag::ninety(parts, candidate.duration_s).min(3600.0);
     let reach = SignedDuration::try_from_secs_f64(reach).unwrap_or(SignedDuration::ZERO);
-    let earlier = case.index.of_object(last.kind, &last.object).filter(|change| change.lo() < last.lo());
-    let harmless = earlier.take(MOST).filter(|change| {
+    let known = SignedDuration::try_from_secs_f64(model.search.hours * 3600.0).unwrap_or(SignedDuration::ZERO);
+    let from = shift(case.start.lo, -known);
+    let earlier = case.index.of_object(last.kind, &last.object).rev().skip_while(|change| change.lo() >= last.lo());
+    let near = earlier.take_while(|change| change.lo().is_some_and(|lo| lo >= from));
+    let harmless = near.take(MOST).filter(|change| {
         let Some(at) = interval(change) else { return false };
         let span = Window { from: at.lo, until: shift(change.until.unwrap_or(at.hi).max(at.hi), reach) };
         change.data_changed == last.data_changed && !case.index.any_onset(&case.seen, span)

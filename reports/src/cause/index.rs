@@ -30,6 +30,11 @@ pub struct Index<'a> {
 /// Longest time between the two ends of a change's interval that a search by time allows for.
 const WIDEST: SignedDuration = SignedDuration::from_hours(24);
 
+/// Most changes that one trigger is taken to have put in force, the newest.
+pub const MOST_WAITING: usize = 64;
+/// Most changes, the newest, among which they are looked for.
+const MOST_LOOKED_AT: usize = 1_024;
+
 impl<'a> Index<'a> {
     /// Indexes changes that are sorted by their earliest moment, and the onsets of all failing stretches.
     #[must_use]
@@ -66,18 +71,30 @@ impl<'a> Index<'a> {
         self.all.iter().skip(first).copied().take_while(move |change| change.lo().is_some_and(|lo| lo <= until))
     }
 
-    /// What a trigger may have put in force: changes of what its workload mounts, of the secrets that its new template
-    /// names, and of what is linked to the same targets and does not say who mounts it.
+    /// What a trigger may have put in force: of each object that its workload mounts, that its new template names, or
+    /// that is linked to the same targets and does not say who mounts it, the newest change before the trigger's end:
+    /// what was written before that was never read. A write of which it is not known whether the content is new does
+    /// not take the place of one that is known to be. At most [`MOST_WAITING`] changes.
     #[must_use]
     pub fn waiting_for(&self, trigger: &'a Change) -> Vec<&'a Change> {
+        let Some(until) = trigger.until.max(trigger.hi()) else { return Vec::new() };
         let mounted = self.dormant_by_workload.get(workload(trigger));
         let named = trigger.secret_refs.iter().filter_map(|object| self.dormant_by_object.get(object.as_str()));
         let linked = trigger.targets.iter().filter_map(|target| self.dormant_by_target.get(target.as_str()));
-        let mut waiting: Vec<&Change> = mounted.into_iter().chain(named).chain(linked).flatten().copied().collect();
-        // All of them stand in one list, so that their places there tell them apart and put them in order.
-        waiting.sort_unstable_by_key(|change| std::ptr::from_ref(*change));
-        waiting.dedup_by(|a, b| std::ptr::eq(*a, *b));
-        waiting
+        let mut newest: BTreeMap<(ChangeKind, &str, Option<Known>), &Change> = BTreeMap::new();
+        for changes in mounted.into_iter().chain(named).chain(linked) {
+            let before = changes.partition_point(|change| change.lo().is_none_or(|lo| lo < until));
+            for change in changes.iter().take(before).rev().take(MOST_LOOKED_AT) {
+                let found = newest.entry((change.kind, &change.object, change.data_changed)).or_insert(change);
+                if (found.lo(), &found.id) < (change.lo(), &change.id) {
+                    *found = change;
+                }
+            }
+        }
+        let mut newest: Vec<&Change> = newest.into_values().collect();
+        newest.sort_by(|a, b| (b.lo(), &b.id).cmp(&(a.lo(), &a.id)));
+        newest.truncate(MOST_WAITING);
+        newest
     }
 
     /// Whether every process of a trigger's workload was replaced between two moments by something else.
@@ -100,7 +117,7 @@ impl<'a> Index<'a> {
     }
 
     /// The changes of one kind to one object.
-    pub fn of_object(&self, kind: ChangeKind, object: &str) -> impl Iterator<Item = &'a Change> + '_ {
+    pub fn of_object(&self, kind: ChangeKind, object: &str) -> impl DoubleEndedIterator<Item = &'a Change> + '_ {
         let of_all_kinds = self.by_object.get(object).map(Vec::as_slice).unwrap_or_default();
         of_all_kinds.iter().copied().filter(move |change| change.kind == kind)
     }

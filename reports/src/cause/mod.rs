@@ -115,13 +115,13 @@ pub fn find(case: &Case<'_>, model: &Model) -> Finding {
     let blindness = background::blindness(&gaps, model);
     let mut scales = Scales::new(case, model);
     let none = scales.none() * blindness;
-    let mut weighed: Vec<Weighed<'_>> =
-        candidate::candidates(case, model).into_iter().filter_map(|candidate| scales.weigh(candidate)).collect();
+    let (candidates, too_many) = candidate::candidates(case, model);
+    let weighed: Vec<Weighed<'_>> = candidates.into_iter().filter_map(|candidate| scales.weigh(candidate)).collect();
     let all = none + weighed.iter().map(|weighed| weighed.weight).sum::<f64>();
+    let mut weighed = weigh::without_twins(weighed);
     for weighed in &mut weighed {
         weighed.weight /= all;
     }
-    let mut weighed = weigh::without_twins(weighed);
     weighed.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.key().cmp(&b.key())));
     deploy::join(&mut weighed, model);
     let ceiling = if gaps.is_empty() { 1.0 } else { model.background.none_ceiling_with_gap };
@@ -141,7 +141,7 @@ pub fn find(case: &Case<'_>, model: &Model) -> Finding {
         causes: listed.filter_map(|weighed| told(weighed, case, model, blindness)).collect(),
         none_probability,
         background: background::name(case, model),
-        blind_spots: background::blind_spots(case, &gaps),
+        blind_spots: background::blind_spots(case, &gaps, too_many),
         mitigation,
     }
 }

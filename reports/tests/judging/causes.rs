@@ -335,3 +335,29 @@ fn a_rollout_that_only_slows_the_login_down_is_a_minor_incident_and_named() {
     assert_eq!(named(incident).1, ["c-18"]);
     assert!(incident.budget[0].events > 100);
 }
+
+#[test]
+fn thousands_of_changes_in_one_minute_get_a_clear_answer() {
+    let fails = |probe: &str, time, _| {
+        (TOKENS.contains(&probe) && time >= at("12:05:00") && time < at("12:20:00")).then_some(Reason::SignatureInvalid)
+    };
+    let moment = |number: i64| Some(at("12:03:00") + SignedDuration::from_millis(number * 12));
+    let secrets = (0..5_000).map(|number| Change {
+        id: format!("s-{number}"),
+        time: moment(number),
+        object: format!("Secret/llm-orchestrator/secret-{}", number % 2_500),
+        ..rotation("12:03:00")
+    });
+    let restarts = (0..5_000).map(|number| Change {
+        time: moment(number),
+        workload: Some(WORKLOAD.into()),
+        ..change(&format!("r-{number}"), "12:03:00", ChangeKind::Restart, "Pod/llm-orchestrator/orchestrator-1")
+    });
+    let incident = only(morning(fails, secrets.chain(restarts)));
+    assert!(incident.causes.len() <= 10);
+    let all = incident.none_probability + incident.causes.iter().map(|cause| cause.probability).sum::<f64>();
+    assert!((0.0..=1.0).contains(&all) && incident.none_probability.is_finite(), "{all}");
+    assert!(incident.causes.iter().all(|cause| cause.kind == ChangeKind::Secret), "{:#?}", incident.causes);
+    let told = "4744 earlier restarts and rollouts were not weighed with dormant changes";
+    assert!(incident.blind_spots.iter().any(|spot| spot == told), "{:?}", incident.blind_spots);
+}
