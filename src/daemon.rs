@@ -22,7 +22,6 @@ use crate::changes::{Context, Sources, kubernetes};
 use crate::config::schedule::Schedule;
 use crate::config::{Config, TargetConfig};
 use crate::credentials::Keeper;
-use crate::failing::Failing;
 use crate::overlap::Overlap;
 use crate::prober::{Prober, Shared};
 use crate::recorder::{self, Recorder};
@@ -70,7 +69,7 @@ pub(crate) async fn run(
     stop: CancellationToken,
     further: Option<mpsc::Receiver<Record>>,
 ) -> anyhow::Result<()> {
-    let Config { agent, targets, retention, changes, web, judging, .. } = config;
+    let Config { agent, targets, retention, changes, web, .. } = config;
     let Locator::Sqlite(path) = store;
     // Held until everything is written; before anything of the store is touched, since the other may be an older version.
     let _lock = StoreLock::take(path)?;
@@ -80,8 +79,7 @@ pub(crate) async fn run(
     let writer = Writer::open(path)?;
     let checkpointer = Checkpointer::start(path, tell)?;
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
-    let failing = Failing::of_store(&Reader::open(path)?, &judging, Timestamp::now())?;
-    let (records, recorder) = Recorder::start(writer, retention, Overlap::new(path, blind), failing, recorder::KEPT);
+    let (records, recorder) = Recorder::start(writer, retention, Overlap::new(path, blind), recorder::KEPT);
     let web = Web::start(address, Parts { health: recorder.health(), records: records.clone(), guard })?;
     let shared = Shared {
         keeper: Arc::new(Keeper::new(&key)),

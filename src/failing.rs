@@ -1,38 +1,16 @@
 //! Tells, with the result that shows it, which probe fails beyond doubt and which is well again.
 
-use jiff::{SignedDuration, Timestamp};
 use reports::episode::Episode;
-use reports::input::Input;
 use reports::live::{Live, Turn};
-use reports::plan::Plan;
-use reports::report::{Kind, Request};
-use reports::settings::Settings;
 use reports::wording;
-use storage::error::Error;
 use storage::record::Record;
-use storage::sqlite::reader::Reader;
-use storage::window::Window;
 use tracing::{info, warn};
 
-/// How far back the store is read for what failed before the start.
-const BACK: SignedDuration = SignedDuration::from_hours(24);
-
-/// The probes that are watched while `run` is going.
+/// The probes that are watched while `run` is going, from its start on: what failed before is told again.
 #[derive(Debug, Default)]
 pub(crate) struct Failing(Live);
 
 impl Failing {
-    /// Begins with the last day of what is stored, so that a restart tells nothing twice.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub(crate) fn of_store(reader: &Reader, settings: &Settings, now: Timestamp) -> Result<Failing, Error> {
-        let window = Window { from: now.saturating_sub(BACK).unwrap_or(now), until: now };
-        let request = Request { kind: Kind::Incidents, window: Some(window), incident: None, now };
-        let input = Input::load(reader, &Plan::new(settings, &request, reader.watermark()?))?;
-        Ok(Failing(Live::new(&input)))
-    }
-
     /// Takes a record in, and tells what it turned. Says whether it turned anything.
     pub(crate) fn look(&mut self, record: &Record) -> bool {
         let Record::Result(result) = record else { return false };

@@ -55,17 +55,16 @@ pub(crate) struct Written {
 }
 
 impl Recorder {
-    /// Starts to write what the returned sender is given, to tell what `failing` makes of it, and to drop what `retention` does not keep; it ends when the
-    /// last sender is gone. While the store cannot be written it keeps so many records.
+    /// Starts to write what the returned sender is given, to tell which probes fail, and to drop what `retention` does not
+    /// keep; it ends when the last sender is gone. While the store cannot be written it keeps so many records.
     pub(crate) fn start(
         writer: Writer,
         retention: Retention,
         overlap: Overlap,
-        failing: Failing,
         kept: usize,
     ) -> (mpsc::Sender<Record>, Self) {
         let (sender, receiver) = mpsc::channel(CHANNEL);
-        let desk = Desk::new(writer, retention, overlap, failing, kept);
+        let desk = Desk::new(writer, retention, overlap, kept);
         let health = Arc::clone(&desk.health);
         (sender, Self { task: tokio::spawn(desk.work(receiver)), health })
     }
@@ -107,12 +106,12 @@ struct Dropped {
 }
 
 impl Desk {
-    fn new(writer: Writer, retention: Retention, overlap: Overlap, failing: Failing, most: usize) -> Self {
+    fn new(writer: Writer, retention: Retention, overlap: Overlap, most: usize) -> Self {
         Self {
             writer: Some(writer),
             upkeep: Upkeep::new(retention, Instant::now()),
             overlap: Arc::new(Mutex::new(overlap)),
-            failing,
+            failing: Failing::default(),
             waiting: Vec::new(),
             most,
             dropped: None,

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use storage::record::{ProbeResult, to_milliseconds};
 use storage::sqlite::reader::SeriesKey;
 
 use crate::detect::watch::Watch;
 use crate::episode::Episode;
-use crate::input::Input;
 use crate::series::{Piece, Sample, Series};
 
 /// The probes that are watched.
@@ -34,22 +33,12 @@ pub enum Turn {
 /// Most series that are watched; results of further ones are not looked at.
 pub const MOST: usize = 100_000;
 
-impl Live {
-    /// Begins with what is stored already.
-    #[must_use]
-    pub fn new(input: &Input) -> Live {
-        let mut live = Live::default();
-        for series in input.series.iter().take(MOST) {
-            let mut watch = Watch::new(series, series.every_ms);
-            series.pieces.iter().for_each(|piece| watch.push(piece));
-            watch.forget();
-            let newest = series.pieces.last().map_or(series.first, Piece::last);
-            live.0.insert(key(&series.target, &series.probe, &series.agent), Watched { watch, newest });
-        }
-        live
-    }
+/// A clock that goes back by this was set.
+const SET_BACK: SignedDuration = SignedDuration::from_hours(1);
 
-    /// Takes a result in. One that is not newer than the last of its series changes nothing: reports look at it.
+impl Live {
+    /// Takes a result in. One that is not newer than the last of its series changes nothing: reports look at it. One that
+    /// is older by hours shows that the clock was set back: its series is watched anew.
     pub fn push(&mut self, result: &ProbeResult) -> Option<Turn> {
         let time = to_milliseconds(result.time);
         let key = key(&result.target, &result.probe, &result.agent);
@@ -61,8 +50,11 @@ impl Live {
             self.0.insert(key.clone(), Watched { watch, newest: Timestamp::MIN });
         }
         let Watched { watch, newest } = self.0.get_mut(&key)?;
-        if time <= *newest {
+        if time <= *newest && newest.duration_since(time) < SET_BACK {
             return None;
+        }
+        if time < *newest {
+            *watch = Watch::new(&Series::new(result, time), None);
         }
         *newest = time;
         let failed = watch.fails();
@@ -93,12 +85,12 @@ fn key(target: &str, probe: &str, agent: &str) -> SeriesKey {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
     use proptest::prelude::*;
     use storage::record::Record;
 
     use super::*;
     use crate::episode::episodes;
+    use crate::input::Input;
 
     fn result(slot: i64, word: u8) -> ProbeResult {
         let time = Timestamp::from_second(1_790_000_000).unwrap() + SignedDuration::from_secs(slot * 30);
@@ -137,17 +129,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_watched_live_is_what_a_look_at_everything_says(results in history(), split in 0..600_usize) {
-            let (stored, coming) = results.split_at(split.min(results.len()));
-            let mut live = Live::new(&Input::from_records(stored.iter().cloned().map(Record::Result)));
-            for (seen, result) in coming.iter().enumerate() {
+        fn what_is_watched_live_is_what_a_look_at_everything_says(results in history()) {
+            let mut live = Live::default();
+            for (seen, result) in results.iter().enumerate() {
                 live.push(result);
-                let so_far = results.iter().take(stored.len() + seen + 1).cloned().map(Record::Result);
+                let so_far = results.iter().take(seen + 1).cloned().map(Record::Result);
                 let input = Input::from_records(so_far);
                 let whole = episodes(&input.series[0], None).pop();
                 let goes_on = whole.filter(|episode| episode.end.is_none() && episode.open_at.is_some());
                 prop_assert_eq!(live.failing().next(), goes_on);
             }
         }
+    }
+    #[test]
+    fn a_clock_that_was_set_back_does_not_blind_it() {
+        let mut live = Live::default();
+        live.push(&result(1_000_000, 0));
+        let turns: Vec<_> = (0..10).filter_map(|slot| live.push(&result(slot, 6))).collect();
+        assert!(matches!(turns[..], [Turn::Fails(_)]), "{turns:?}");
+        assert_eq!(live.push(&result(8, 0)), None);
     }
 }

@@ -55,8 +55,7 @@ fn locked(store: &Path, kept: usize) -> (mpsc::Sender<Record>, Recorder, Connect
     let writer = Writer::open_waiting(store, Duration::ZERO).unwrap();
     let other = Connection::open(store).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    let (records, recorder) =
-        Recorder::start(writer, Retention::default(), Overlap::new(store, None), Failing::default(), kept);
+    let (records, recorder) = Recorder::start(writer, Retention::default(), Overlap::new(store, None), kept);
     (records, recorder, other)
 }
 
@@ -136,7 +135,7 @@ async fn when_nobody_writes_any_more_nobody_waits_and_everything_is_counted_as_l
     let store = dir.path().join("authprobe.db");
     let writer = Writer::open(&store).unwrap();
     let (records, receiver) = mpsc::channel(10);
-    let mut desk = Desk::new(writer, Retention::default(), Overlap::new(&store, None), Failing::default(), 300);
+    let mut desk = Desk::new(writer, Retention::default(), Overlap::new(&store, None), 300);
     // As after a panic of the writer.
     desk.writer = None;
     let work = tokio::spawn(desk.work(receiver));

@@ -8,11 +8,18 @@ use storage::record::Reason;
 
 use crate::series::{Quiet, Sample};
 
-/// One execution, as much of it as an episode tells.
+/// One execution, as much of it as an episode tells. Hundreds of them are held of each series that is watched, and nearly
+/// all of them are successes: what a failure says stands apart.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Execution {
     pub(super) time: Timestamp,
-    pub(super) failed: bool,
+    /// None of a success.
+    pub(super) failure: Option<Arc<Failure>>,
+}
+
+/// What a failure says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Failure {
     pub(super) reason: Option<Reason>,
     pub(super) detail: Option<Arc<str>>,
 }
@@ -67,13 +74,17 @@ impl Recent {
 
 impl Execution {
     pub(super) fn good(time: Timestamp) -> Execution {
-        Execution { time, failed: false, reason: None, detail: None }
+        Execution { time, failure: None }
+    }
+
+    pub(super) fn failed(&self) -> bool {
+        self.failure.is_some()
     }
 }
 
 impl From<&Sample> for Execution {
     fn from(sample: &Sample) -> Execution {
-        let (reason, detail) = (sample.reason, sample.detail.clone());
-        Execution { time: sample.time, failed: sample.failed(), reason, detail }
+        let failure = || Arc::new(Failure { reason: sample.reason, detail: sample.detail.clone() });
+        Execution { time: sample.time, failure: sample.failed().then(failure) }
     }
 }

@@ -9,7 +9,7 @@ use storage::record::Reason;
 use super::evidence::Scale;
 use super::flaps::Flaps;
 use super::onset::{Outcomes, Posterior};
-use super::recent::Execution;
+use super::recent::{Execution, Failure};
 use crate::episode::{DOWN, Episode, FAIL_OPEN_CONFIRMATIONS};
 use crate::input::shift;
 use crate::interval::Interval;
@@ -131,7 +131,7 @@ impl Span {
         };
         span.locate();
         for execution in span.seen.iter().skip(span.first) {
-            span.flaps.push(execution.failed);
+            span.flaps.push(execution.failed());
         }
         span
     }
@@ -144,7 +144,7 @@ impl Span {
         let seldom = last.closed.filter(|_| (failed as f64) < DOWN * (failed + good) as f64);
         let quiet = seldom.map_or(SignedDuration::ZERO, |closed| closed.at.duration_since(last.last_bad) * 3);
         let within = REOPEN.max(five).max(quiet);
-        let Some(first) = self.seen.iter().position(|execution| execution.failed) else { return };
+        let Some(first) = self.seen.iter().position(|execution| execution.failed()) else { return };
         if self.seen.get(first).is_some_and(|bad| bad.time.duration_since(last.last_bad) <= within) {
             self.first = first;
             let flapping = last.flaps.flapping() || last.past.as_ref().is_some_and(|past| past.flapping);
@@ -178,7 +178,7 @@ impl Span {
 
     /// Number of executions of `seen` up to the last failure.
     fn failing(&self) -> usize {
-        self.seen.iter().rposition(|execution| execution.failed).map_or(0, |last| last + 1)
+        self.seen.iter().rposition(|execution| execution.failed()).map_or(0, |last| last + 1)
     }
 
     /// Whether it continues an earlier one.
@@ -188,7 +188,7 @@ impl Span {
 
     /// Takes the next execution. True when the stretch is over.
     pub(super) fn push(&mut self, execution: Execution, certain: bool) -> bool {
-        let Execution { time, failed, .. } = execution;
+        let (time, failed) = (execution.time, execution.failed());
         self.settled += 1;
         self.flaps.push(failed);
         if failed {
@@ -231,7 +231,7 @@ impl Span {
         self.start = Some(self.start().1);
         let first = self.first_bad();
         let own: Vec<&Execution> = recent.iter().rev().take_while(|execution| execution.time >= first).collect();
-        let failed: Vec<bool> = own.iter().map(|execution| execution.failed).collect();
+        let failed: Vec<bool> = own.iter().map(|execution| execution.failed()).collect();
         let Outcomes { failed: all_failed, good: all_good } = self.outcomes();
         let bad = failed.iter().filter(|failed| **failed).count() as u64;
         let good = failed.len() as u64 - bad;
@@ -307,7 +307,7 @@ impl Span {
     /// Position of the first failure, and when it began.
     fn start(&self) -> (usize, Interval) {
         let (before, seen, later) = self.origin();
-        let failed: Vec<bool> = seen.iter().map(|execution| execution.failed).collect();
+        let failed: Vec<bool> = seen.iter().map(|execution| execution.failed()).collect();
         let posterior = Posterior::new(&failed, later, self.scale.before);
         let held = posterior.held(&failed);
         let time = |position: usize| seen.get(position).map(|execution| execution.time);
@@ -323,7 +323,7 @@ impl Span {
 
     /// Successes since the last failure that are not in `seen`.
     fn good_behind_seen(&self) -> u64 {
-        let trailing = self.seen.iter().rev().take_while(|execution| !execution.failed).count() as u64;
+        let trailing = self.seen.iter().rev().take_while(|execution| !execution.failed()).count() as u64;
         if self.later.failed > 0 { self.good_run } else { self.good_run.saturating_sub(trailing) }
     }
 
@@ -332,7 +332,7 @@ impl Span {
         let mut all = self.later;
         let mut good = 0;
         for execution in self.seen.iter().skip(self.first) {
-            if execution.failed {
+            if execution.failed() {
                 all.failed += 1;
                 all.good += good;
                 good = 0;
@@ -348,7 +348,7 @@ impl Span {
 
     fn all_reasons(&self) -> Reasons {
         let mut reasons = self.past.as_ref().map(|past| past.reasons.clone()).unwrap_or_default();
-        for execution in self.seen.iter().skip(self.first).filter(|execution| execution.failed) {
+        for execution in self.seen.iter().skip(self.first).filter(|execution| execution.failed()) {
             count(&mut reasons, execution);
         }
         for (reason, (times, detail)) in &self.reasons {
@@ -366,10 +366,11 @@ fn closing_time(every_ms: i64) -> SignedDuration {
 }
 
 fn count(reasons: &mut Reasons, execution: &Execution) {
-    let counted = reasons.entry(execution.reason).or_default();
+    let Some(Failure { reason, detail }) = execution.failure.as_deref() else { return };
+    let counted = reasons.entry(*reason).or_default();
     counted.0 += 1;
     if counted.1.is_none() {
-        counted.1.clone_from(&execution.detail);
+        counted.1.clone_from(detail);
     }
 }
 

@@ -114,9 +114,10 @@ impl Watch {
     }
 
     fn execute(&mut self, execution: Execution) {
-        let evidence = self.evidence.push(execution.failed);
+        let evidence = self.evidence.push(execution.failed());
         self.since_let_in = self.since_let_in.saturating_add(1);
-        if execution.reason == Some(Reason::UnexpectedlyAllowed) {
+        let reason = execution.failure.as_ref().and_then(|failure| failure.reason);
+        if reason == Some(Reason::UnexpectedlyAllowed) {
             self.let_in += 1;
             self.since_let_in = 0;
         } else if self.span.is_none() && self.since_let_in >= FORGOTTEN {
@@ -125,7 +126,7 @@ impl Watch {
         let certain = evidence >= OPEN || self.let_in >= FAIL_OPEN_CONFIRMATIONS;
         self.recent.push(execution.clone());
         let Some(span) = &mut self.span else {
-            if execution.failed && (evidence >= SUSPECT || certain) {
+            if execution.failed() && (evidence >= SUSPECT || certain) {
                 self.suspect(certain);
             }
             return;
