@@ -1,6 +1,7 @@
 //! Failing stretches of one series: when one began, when it ended, and how sure that is.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::record::{ProbeKind, Reason};
 
@@ -10,7 +11,7 @@ use crate::interval::Interval;
 use crate::series::Series;
 
 /// A failing stretch of one series.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Episode {
     /// Name of the target.
     pub target: String,
@@ -19,6 +20,7 @@ pub struct Episode {
     /// Name of the agent.
     pub agent: String,
     /// The reason most often given.
+    #[schemars(with = "Option<String>")]
     pub reason: Option<Reason>,
     /// Failed executions.
     pub failed: u64,

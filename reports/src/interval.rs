@@ -1,10 +1,11 @@
 //! A moment of which only the earliest and the latest possibility are known.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Somewhere from `lo` to `hi`, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Interval {
     /// Earliest.
     pub lo: Timestamp,

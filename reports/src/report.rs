@@ -130,7 +130,6 @@ pub struct IncidentsReport {
     /// How long they took.
     pub summary: Box<Summary>,
     /// The incidents that overlap the window.
-    #[schemars(schema_with = "schema::incidents")]
     pub incidents: Vec<Incident>,
 }
 
@@ -141,7 +140,6 @@ pub struct TimelineReport {
     #[serde(flatten)]
     pub head: Head,
     /// The items.
-    #[schemars(schema_with = "schema::items")]
     pub items: Vec<Item>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::record::{Change, Decision, Verdict};
 
@@ -11,9 +12,10 @@ use crate::incident::Incident;
 use crate::wording;
 
 /// What a person said, as a report shows it beside the causes. It changes none of their probabilities.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Confirmed {
     /// Whether the cause is known, or the named one wrong.
+    #[schemars(with = "String")]
     pub decision: Decision,
     /// The changes that are meant; of a confirmation without any, no recorded change is behind it.
     pub changes: Vec<String>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::record::{Change, ChangeKind, Known};
 use storage::window::Window;
@@ -16,7 +17,7 @@ use crate::settings::Settings;
 use crate::wording;
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Item {
     /// When it happened.
     pub at: Interval,
@@ -37,7 +38,7 @@ pub struct Item {
 }
 
 /// Where an item comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Source {
     /// What it is.
     #[serde(rename = "type")]
@@ -48,7 +49,7 @@ pub struct Source {
 }
 
 /// What an item can come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
     /// The results of one probe: `target/probe@agent`.
@@ -64,7 +65,7 @@ pub enum SourceKind {
 }
 
 /// Kinds of items.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Something was altered.
@@ -86,7 +87,7 @@ pub enum Kind {
 }
 
 /// Parts that an item can play. Their order is the order of items at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Set an incident off.

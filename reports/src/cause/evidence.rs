@@ -1,12 +1,13 @@
 //! What speaks for and against an explanation: facts with their weight, and the sentences that tell them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::record::Change;
 
 use crate::wording;
 
 /// One piece of evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Evidence {
     /// What kind of evidence it is.
     pub factor: Factor,
@@ -17,7 +18,7 @@ pub struct Evidence {
 }
 
 /// Kinds of evidence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Factor {
     /// How well the delay fits.

@@ -1,5 +1,6 @@
 //! Which change is behind an incident: rival explanations as competing risks, with "no change" as one of them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::record::ChangeKind;
 
@@ -50,7 +51,7 @@ pub struct Finding {
 }
 
 /// Whether a change is named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The first cause is at least as likely as all else together.
@@ -62,13 +63,14 @@ pub enum Verdict {
 }
 
 /// One explanation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Cause {
     /// Ids of the changes held responsible.
     pub changes: Vec<String>,
     /// Id of what put a dormant change in force.
     pub trigger: Option<String>,
     /// Kind of the first change.
+    #[schemars(with = "String")]
     pub kind: ChangeKind,
     /// What was changed.
     pub object: String,
@@ -92,7 +94,7 @@ pub struct Cause {
 }
 
 /// What was done that ended an incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Mitigation {
     /// Id of the change.
     pub change: String,

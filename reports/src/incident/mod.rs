@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use storage::window::Window;
 
@@ -29,7 +30,7 @@ mod onset;
 mod severity;
 
 /// Episodes that belong together.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Incident {
     /// Derived from the first suspicion, so it stays the same while the incident goes on.
     pub id: String,
@@ -74,7 +75,7 @@ pub struct Incident {
 }
 
 /// How far an incident reaches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Blast {
     /// Probes that fail.
     pub probes_failing: usize,
@@ -87,7 +88,7 @@ pub struct Blast {
 }
 
 /// How bad an incident is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Something was let in that had to be refused.
@@ -101,7 +102,7 @@ pub enum Severity {
 }
 
 /// What is special about an incident.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Tag {
     /// It began inside a maintenance.
@@ -113,7 +114,7 @@ pub enum Tag {
 }
 
 /// Durations from the middle of an incident's start, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Durations {
     /// To the detection.
     pub detect: Option<f64>,
@@ -124,7 +125,7 @@ pub struct Durations {
 }
 
 /// What an incident cost an objective.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Cost {
     /// Name of the objective.
     pub slo: String,

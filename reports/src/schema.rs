@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema};
 
 use crate::report::Report;
 
@@ -21,18 +21,4 @@ pub(crate) struct Stretch {
 #[must_use]
 pub fn of_reports() -> Schema {
     SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Report>()
-}
-
-pub(crate) fn incidents(_: &mut SchemaGenerator) -> Schema {
-    list(include_str!("incident.json"))
-}
-
-pub(crate) fn items(_: &mut SchemaGenerator) -> Schema {
-    list(include_str!("item.json"))
-}
-
-fn list(of: &str) -> Schema {
-    let of: serde_json::Value =
-        serde_json::from_str(of).unwrap_or_else(|error| unreachable!("the files beside this one are JSON: {error}"));
-    json_schema!({ "type": "array", "items": of })
 }
