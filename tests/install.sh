@@ -41,6 +41,8 @@ need node nodejs
 need npm npm
 # Helps the scripts to read JSON.
 need python3 python3
+# The check of objectives counts days of other time zones.
+need /usr/share/zoneinfo/Europe/Paris tzdata
 need /usr/lib/python3/dist-packages/yaml/__init__.py python3-yaml
 if [ "${1:-}" = benches ]; then
     need /usr/sbin/nginx nginx-light
