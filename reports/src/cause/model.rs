@@ -73,6 +73,8 @@ pub struct Search {
     pub open_rollout_s: f64,
     /// Seconds between a secret's change and that of the prober's own copy of it.
     pub copy_s: f64,
+    /// Seconds by which the clocks of a source of changes and of the prober may differ.
+    pub clock_s: f64,
     /// Seconds between changes of one deploy.
     pub one_deploy_s: f64,
     /// Seconds between a pipeline's deploy, or a changed configuration, and what it rolls out.

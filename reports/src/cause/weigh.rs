@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::candidate::Candidate;
 use super::case::Case;
@@ -11,6 +11,8 @@ use super::evidence::{Evidence, Fact, Factor};
 use super::learn::Learned;
 use super::model::Model;
 use super::{background, dose, history, lag, recovery, says, scope};
+use crate::input::shift;
+use crate::interval::Interval;
 
 /// An explanation with its weight.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub(super) struct Weighed<'a> {
 pub(super) struct Scales<'c, 'a> {
     case: &'c Case<'a>,
     model: &'c Model,
+    /// The onset, as wide as clocks may differ.
+    start: Interval,
     /// Likelihood of what is seen without a change.
     pub(super) background: f64,
     learned: Learned<'c>,
@@ -44,22 +48,24 @@ impl<'c, 'a> Scales<'c, 'a> {
         let seen: Vec<&Seen> = case.seen.values().collect();
         let background = background::likelihood(&seen, model);
         let learned = Learned::before(model, &case.input.verdicts, case.start.lo);
-        Scales { case, model, background, learned, seen, fits: BTreeMap::new() }
+        let clocks = SignedDuration::try_from_secs_f64(model.search.clock_s).unwrap_or(SignedDuration::ZERO);
+        let start = Interval { lo: shift(case.start.lo, -clocks), hi: shift(case.start.hi, clocks) };
+        Scales { case, model, start, background, learned, seen, fits: BTreeMap::new() }
     }
 
     /// The weight of no change at all, while feeds see everything.
     pub(super) fn none(&self) -> f64 {
-        let hours = (self.case.start.width_s() / 3600.0).max(1.0 / 3_600_000.0);
+        let hours = (self.start.width_s() / 3600.0).max(1.0 / 3_600_000.0);
         self.learned.rate_per_hour() * hours * self.background
     }
 
     /// Weighs a candidate; nothing where it cannot be the cause.
     pub(super) fn weigh(&mut self, candidate: Candidate<'a>) -> Option<Weighed<'a>> {
-        let (case, model) = (self.case, self.model);
+        let (case, model, start) = (self.case, self.model, self.start);
         let parts = self.learned.lag(candidate.lag)?;
         let seconds = |from: Timestamp, until: Timestamp| until.duration_since(from).as_secs_f64();
-        let latest = lag::at_most(parts, seconds(candidate.at.lo, case.start.hi), candidate.duration_s);
-        let earliest = lag::at_most(parts, seconds(candidate.at.hi, case.start.lo), candidate.duration_s);
+        let latest = lag::at_most(parts, seconds(candidate.at.lo, start.hi), candidate.duration_s);
+        let earliest = lag::at_most(parts, seconds(candidate.at.hi, start.lo), candidate.duration_s);
         let timing = latest - earliest;
         if timing <= 0.0 || candidate.prior <= 0.0 {
             return None;
@@ -76,7 +82,7 @@ impl<'c, 'a> Scales<'c, 'a> {
         recovery::facts(&candidate, case, model, &mut say);
         let factors: f64 = facts.iter().map(|(_, ratio)| ratio.ln()).sum::<f64>().exp();
         let weight = candidate.prior * self.learned.times(&candidate) * timing * fit * factors;
-        let any_moment = (case.start.width_s() / (model.search.hours * 3600.0)).max(1e-9);
+        let any_moment = (start.width_s() / (model.search.hours * 3600.0)).max(1e-9);
         Some(Weighed { candidate, weight, timing: timing / any_moment, class: fit / self.background, facts })
     }
 
