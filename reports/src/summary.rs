@@ -3,6 +3,8 @@
 //! Durations of incidents are few and skewed: their mean says nothing (Davidovič, Incident Metrics in SRE, 2021). So there
 //! is a median and a 90 % rank with the interval of the median where there are enough of them, and the list where not.
 
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt as _, SeedableRng as _};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -41,6 +43,8 @@ pub struct Spread {
 const ENOUGH: usize = 10;
 /// Samples that are drawn for the interval.
 const DRAWS: usize = 2_000;
+/// The same samples are drawn in every run.
+const SEED: u64 = 1;
 
 impl Summary {
     /// Sums up incidents.
@@ -76,14 +80,13 @@ fn rank(sorted: &[f64], percent: usize) -> Option<f64> {
 
 /// From the 2.5 % to the 97.5 % rank of the medians of samples drawn with replacement, the same in every run.
 fn interval(sorted: &[f64]) -> Option<[f64; 2]> {
-    let mut dice: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut dice = Xoshiro256PlusPlus::seed_from_u64(SEED);
     let mut medians: Vec<f64> = Vec::with_capacity(DRAWS);
     let mut sample = Vec::with_capacity(sorted.len());
     for _ in 0..DRAWS {
         sample.clear();
         for _ in sorted {
-            let drawn = (next(&mut dice) % sorted.len() as u64) as usize;
-            sample.extend(sorted.get(drawn));
+            sample.extend(sorted.get(dice.random_range(0..sorted.len())));
         }
         sample.sort_by(f64::total_cmp);
         medians.extend(rank(&sample, 50));
@@ -91,15 +94,6 @@ fn interval(sorted: &[f64]) -> Option<[f64; 2]> {
     medians.sort_by(f64::total_cmp);
     let at = |permille: usize| medians.get((medians.len() * permille).div_ceil(1000).saturating_sub(1)).copied();
     Some([at(25)?, at(975)?])
-}
-
-/// The next number of splitmix64 (Steele, Lea and Flood, 2014).
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod evidence;
 mod flaps;
 pub(crate) mod latency;
+pub(crate) mod luck;
 pub(crate) mod onset;
 mod recent;
 mod span;

@@ -8,6 +8,7 @@ use storage::record::Reason;
 
 use super::evidence::Scale;
 use super::flaps::Flaps;
+use super::luck;
 use super::onset::{Outcomes, Posterior};
 use super::recent::{Execution, Failure};
 use crate::episode::{DOWN, Episode, FAIL_OPEN_CONFIRMATIONS};
@@ -89,8 +90,6 @@ const QUICK_MS: i64 = 5_000;
 /// An episode that comes back within this time, or five intervals, is the same. One
 /// of which a part fails may also take three times as long as its end took.
 const REOPEN: SignedDuration = SignedDuration::from_mins(10);
-/// Chance at which a run of luck is ruled out.
-const LUCK: f64 = 0.05;
 /// Normal quantile of a one-sided 90 % bound.
 const NINETY: f64 = 1.281_55;
 
@@ -390,8 +389,7 @@ fn main_reason(reasons: &Reasons) -> (Option<Reason>, Option<Arc<str>>) {
 /// How many good results in a row rule out that the probe still fails as it did.
 fn closing_run(Outcomes { failed, good }: Outcomes) -> u64 {
     let share = lower_bound(failed, failed + good);
-    let run = if share >= 1.0 { 1.0 } else { (LUCK.ln() / (1.0 - share).ln()).ceil() };
-    (run.clamp(1.0, CLOSE_RUN_MOST as f64) as u64).clamp(CLOSE_RUN, CLOSE_RUN_MOST)
+    luck::run(share, CLOSE_RUN_MOST).max(CLOSE_RUN)
 }
 
 /// Lower 90 % bound of a share (Wilson).

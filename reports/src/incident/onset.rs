@@ -6,6 +6,7 @@ use storage::window::Window;
 
 use super::group::kin;
 use crate::cause::Cause;
+use crate::detect::luck;
 use crate::episode::{DOWN, Episode};
 use crate::input::{Input, after, shift};
 use crate::interval::Interval;
@@ -18,10 +19,8 @@ const LONGEST: i64 = 10;
 const UNSEEN_TENTHS: i64 = 15;
 /// Names of the delays of what takes hold pod by pod.
 const POD_BY_POD: [&str; 4] = ["volume", "unknown_mount", "rollout", "activation"];
-/// Chance at which a run of luck is ruled out.
-const LUCK: f64 = 0.05;
 /// Most successes in a row that are put down to luck.
-const MOST_LUCK: f64 = 40.0;
+const MOST_LUCK: u64 = 40;
 
 /// The onset of the earliest episode, narrowed by those that fail in the same way and began with it. Where everything
 /// broke at once, the last success of any of them lies before it. Where replicas broke one after the other, successes
@@ -46,7 +45,7 @@ pub(super) fn onset(episodes: &[Episode], input: &Input) -> Interval {
     let step = behind.get(..=last_well).unwrap_or_default();
     let failed = step.iter().filter(|(_, failed)| *failed).count() as f64;
     let share = failed / (step.len() as f64 + 1.0);
-    let lucky = (LUCK.ln() / (1.0 - share).ln()).ceil().clamp(1.0, MOST_LUCK) as usize;
+    let lucky = luck::run(share, MOST_LUCK) as usize;
     let from = shift(hi, -SignedDuration::from_millis(every_ms.saturating_mul(LONGEST)));
     let before = pooled(&members, input, Window { from, until: hi });
     let reached = before.iter().rev().filter(|(_, failed)| !failed).nth(lucky - 1).map(|(at, _)| *at);
