@@ -150,9 +150,9 @@ impl<'a> Condenser<'a> {
             let border = self.borders.partition_point(|border| *border <= quiet.first);
             let cut = self.borders.get(border).map_or(quiet.count, |border| quiet.before(*border));
             if cut < quiet.count {
-                rest = Some(Quiet { first: quiet.at(cut), count: quiet.count - cut, ..quiet });
+                rest = Some(part(&quiet, cut, quiet.count));
             }
-            self.join(Quiet { last: quiet.at(cut - 1), count: cut, ..quiet }, None);
+            self.join(part(&quiet, 0, cut), None);
         }
     }
 
@@ -170,8 +170,7 @@ impl<'a> Condenser<'a> {
             self.end_run();
             self.done.push(Piece::Single(sample));
         } else {
-            let every_ms = sample.every_ms.unwrap_or(0);
-            let one = Quiet { first: sample.time, last: sample.time, count: 1, every_ms };
+            let one = Quiet { first: sample.time, length_ms: 0, count: 1, every_ms: sample.every_ms };
             self.join(one, Some(sample));
         }
         true
@@ -180,13 +179,15 @@ impl<'a> Condenser<'a> {
     /// Adds successes to the run that grows if they continue it, else begins another one.
     fn join(&mut self, next: Quiet, only: Option<Sample>) {
         if let Some((run, single)) = &mut self.run
+            && let last = run.last()
             && run.every_ms == next.every_ms
-            && follows(run.last, next.first, if run.every_ms > 0 { run.every_ms } else { self.usual_ms })
-            && day(run.last) == day(next.first)
-            && self.borders.partition_point(|border| *border <= run.last)
+            && follows(last, next.first, if run.every_ms > 0 { run.every_ms } else { self.usual_ms })
+            && day(last) == day(next.first)
+            && self.borders.partition_point(|border| *border <= last)
                 == self.borders.partition_point(|border| *border <= next.first)
         {
-            (run.last, run.count) = (next.last, run.count + next.count);
+            run.length_ms = next.last().as_millisecond() - run.first.as_millisecond();
+            run.count += next.count;
             *single = None;
         } else {
             self.end_run();
@@ -205,6 +206,13 @@ impl<'a> Condenser<'a> {
     fn is_slow(&self, sample: &Sample) -> bool {
         sample.outcome == Outcome::Success && self.limit_us.is_some_and(|limit| sample.took_us > limit)
     }
+}
+
+/// The executions of a stretch from one number up to another, that one not included.
+fn part(quiet: &Quiet, from: u64, until: u64) -> Quiet {
+    let (first, last) = (quiet.at(from), quiet.at(until - 1));
+    let length_ms = last.as_millisecond() - first.as_millisecond();
+    Quiet { first, length_ms, count: until - from, ..*quiet }
 }
 
 /// Whether nothing is missing between two starts, and nothing too much.

@@ -39,12 +39,12 @@ pub fn inputs(input: &Input, settings: &Settings, window: Window) -> String {
                     state.update(&sample.time.as_millisecond().to_le_bytes());
                     state.update(&[sample.outcome.code(), reason]);
                     state.update(&sample.took_us.to_le_bytes());
-                    state.update(&sample.every_ms.unwrap_or(-1).to_le_bytes());
-                    state.update(sample.detail.as_deref().unwrap_or_default().as_bytes());
+                    state.update(&sample.every_ms().unwrap_or(-1).to_le_bytes());
+                    state.update(sample.detail.as_deref().map(String::as_str).unwrap_or_default().as_bytes());
                 }
-                Piece::Quiet(Quiet { first, last, count, every_ms }) => {
+                Piece::Quiet(quiet @ Quiet { first, count, every_ms, .. }) => {
                     state.update(&first.as_millisecond().to_le_bytes());
-                    state.update(&last.as_millisecond().to_le_bytes());
+                    state.update(&quiet.last().as_millisecond().to_le_bytes());
                     state.update(&count.to_le_bytes());
                     state.update(&every_ms.to_le_bytes());
                 }

@@ -136,14 +136,14 @@ impl Series {
 
 impl From<&ProbeResult> for Sample {
     fn from(result: &ProbeResult) -> Sample {
-        let detail = result.detail.as_deref().filter(|_| result.outcome != Outcome::Success).map(Arc::from);
+        let detail = result.detail.as_deref().filter(|_| result.outcome != Outcome::Success);
         Sample {
             time: to_milliseconds(result.time),
             outcome: result.outcome,
             reason: result.reason,
             took_us: result.took_us,
-            every_ms: milliseconds(result.every_s),
-            detail,
+            every_ms: milliseconds(result.every_s).unwrap_or(0),
+            detail: detail.map(|detail| Arc::new(detail.to_owned())),
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use storage::record::{Expect, Outcome, ProbeKind, Reason, Variant};
 use storage::window::Window;
 
-use crate::input::shift;
+use crate::input::after;
 
 /// The results of one probe at one agent.
 #[derive(Debug, Clone)]
@@ -46,8 +46,8 @@ pub enum Piece {
 pub struct Quiet {
     /// Start of the first execution.
     pub first: Timestamp,
-    /// Start of the last one; that of the first where there is only one.
-    pub last: Timestamp,
+    /// Milliseconds from there to the start of the last one; 0 where there is only one.
+    pub length_ms: i64,
     /// How many there are; at least 1.
     pub count: u64,
     /// Schedule in force, in milliseconds; 0 where none is known.
@@ -65,10 +65,10 @@ pub struct Sample {
     pub reason: Option<Reason>,
     /// Duration in microseconds.
     pub took_us: u64,
-    /// Schedule in force, in milliseconds; above zero.
-    pub every_ms: Option<i64>,
-    /// What was seen, unless it succeeded.
-    pub detail: Option<Arc<str>>,
+    /// Schedule in force, in milliseconds; 0 where none is known.
+    pub every_ms: i64,
+    /// What was seen, unless it succeeded. Hundreds of thousands are held, so that a thin pointer counts.
+    pub detail: Option<Arc<String>>,
 }
 
 /// How executions ended.
@@ -143,7 +143,7 @@ impl Piece {
     pub fn last(&self) -> Timestamp {
         match self {
             Piece::Single(sample) => sample.time,
-            Piece::Quiet(quiet) => quiet.last,
+            Piece::Quiet(quiet) => quiet.last(),
         }
     }
 
@@ -151,30 +151,36 @@ impl Piece {
     #[must_use]
     pub fn every_ms(&self) -> Option<i64> {
         match self {
-            Piece::Single(sample) => sample.every_ms,
-            Piece::Quiet(quiet) => Some(quiet.every_ms).filter(|every_ms| *every_ms > 0),
+            Piece::Single(sample) => sample.every_ms(),
+            Piece::Quiet(quiet) => known(quiet.every_ms),
         }
     }
 }
 
 impl Quiet {
+    /// Start of the last execution.
+    #[must_use]
+    pub fn last(&self) -> Timestamp {
+        after(self.first, self.length_ms)
+    }
+
     /// Start of the execution with this number, counted from 0, as if they were spread evenly over whole milliseconds.
     #[must_use]
     pub fn at(&self, number: u64) -> Timestamp {
-        let (steps, length) = (self.count.saturating_sub(1).max(1), self.length_ms().unsigned_abs());
+        let (steps, length) = (self.count.saturating_sub(1).max(1), self.length_ms.unsigned_abs());
         let number = number.min(self.count.saturating_sub(1));
         let offset = match length.checked_mul(number) {
             Some(product) => product / steps,
             // A stretch of many years.
             None => (u128::from(length) * u128::from(number) / u128::from(steps)) as u64,
         };
-        shift(self.first, SignedDuration::from_millis(i64::try_from(offset).unwrap_or(i64::MAX)))
+        after(self.first, i64::try_from(offset).unwrap_or(i64::MAX))
     }
 
     /// How many of its executions start in a window.
     #[must_use]
     pub fn within(&self, window: Window) -> u64 {
-        if window.from <= self.first && self.last < window.until {
+        if window.from <= self.first && self.last() < window.until {
             return self.count;
         }
         self.before(window.until).saturating_sub(self.before(window.from))
@@ -190,7 +196,7 @@ impl Quiet {
     #[must_use]
     pub fn before_ms(&self, moment_ms: i64) -> u64 {
         let past = moment_ms.saturating_sub(self.first.as_millisecond());
-        let (steps, length) = (self.count.saturating_sub(1), self.length_ms().unsigned_abs());
+        let (steps, length) = (self.count.saturating_sub(1), self.length_ms.unsigned_abs());
         match u64::try_from(past) {
             Err(_) | Ok(0) => 0,
             Ok(past) if past > length => self.count,
@@ -201,10 +207,10 @@ impl Quiet {
             },
         }
     }
+}
 
-    fn length_ms(&self) -> i64 {
-        self.last.as_millisecond().saturating_sub(self.first.as_millisecond())
-    }
+fn known(every_ms: i64) -> Option<i64> {
+    Some(every_ms).filter(|every_ms| *every_ms > 0)
 }
 
 /// The first whole millisecond that is not before a moment.
@@ -214,6 +220,12 @@ pub(crate) fn up_to_millisecond(moment: Timestamp) -> i64 {
 }
 
 impl Sample {
+    /// Schedule in force, in milliseconds, where it is known.
+    #[must_use]
+    pub fn every_ms(&self) -> Option<i64> {
+        known(self.every_ms)
+    }
+
     /// Whether the probe was executed and the target judged by it.
     #[must_use]
     pub fn executed(&self) -> bool {
@@ -237,19 +249,24 @@ mod tests {
 
     #[test]
     fn a_quiet_stretch_is_cut_where_its_executions_start() {
-        let quiet = Quiet { first: second(100), last: second(400), count: 11, every_ms: 30_000 };
+        let quiet = Quiet { first: second(100), length_ms: 300_000, count: 11, every_ms: 30_000 };
         assert_eq!(quiet.at(1), second(130));
         assert_eq!(quiet.before(second(130)), 1);
         assert_eq!(quiet.within(Window { from: second(130), until: second(161) }), 2);
         assert_eq!(quiet.within(Window { from: second(0), until: second(1000) }), 11);
         assert_eq!(quiet.within(Window { from: second(401), until: second(1000) }), 0);
-        let one = Quiet { last: second(100), count: 1, ..quiet };
+        let one = Quiet { length_ms: 0, count: 1, ..quiet };
         assert_eq!((one.at(0), one.before(second(100)), one.before(second(101))), (second(100), 0, 1));
     }
 
     #[test]
+    fn a_piece_takes_no_more_than_48_bytes() {
+        assert!(size_of::<Piece>() <= 48, "{}", size_of::<Piece>());
+    }
+
+    #[test]
     fn as_many_start_before_a_moment_as_have_a_start_before_it() {
-        let quiet = Quiet { first: second(7), last: second(307), count: 8, every_ms: 40_000 };
+        let quiet = Quiet { first: second(7), length_ms: 300_000, count: 8, every_ms: 40_000 };
         for millisecond in (0..320_000).step_by(37) {
             let moment = Timestamp::from_millisecond(millisecond).unwrap();
             let counted = (0..quiet.count).filter(|number| quiet.at(*number) < moment).count() as u64;

@@ -28,6 +28,7 @@ pub fn slow(input: &Input, settings: &Settings, failing: &[Episode]) -> Vec<Epis
         let every_ms = settings.every_ms(&series.target);
         let limits = limited.iter().filter(|(globs, _)| globs.iter().any(|glob| glob.is_match(&path)));
         let limit = limits.map(|(_, limit)| *limit).min();
+        let limit = limit.filter(|limit| exceeded(series, *limit));
         let too_slow = limit.map(|limit| episodes(&judged_by_time(series, limit), every_ms)).unwrap_or_default();
         let too_slow: Vec<Episode> =
             too_slow.into_iter().filter(|slow| own.into_iter().flatten().all(|other| apart(slow, other))).collect();
@@ -64,6 +65,14 @@ fn judged_by_time(series: &Series, limit: Duration) -> Series {
     };
     let pieces = series.pieces.iter().filter_map(judged).collect();
     Series { pieces, ..series.clone() }
+}
+
+/// Whether any success took longer.
+fn exceeded(series: &Series, limit: Duration) -> bool {
+    series.pieces.iter().any(|piece| match piece {
+        Piece::Single(sample) => sample.outcome == Outcome::Success && exceeds(sample, limit),
+        Piece::Quiet(_) => false,
+    })
 }
 
 fn exceeds(sample: &Sample, limit: Duration) -> bool {

@@ -235,7 +235,7 @@ impl<'a> Tally<'a> {
             }
         }
         for quiet in part.series.quiet(window) {
-            let span = Window { from: quiet.first, until: after(quiet.last, 1) };
+            let span = Window { from: quiet.first, until: after(quiet.last(), 1) };
             let Some(span) = span.cut(window) else { continue };
             for good in part.corrected.outside(span).iter() {
                 slices.each_quiet(quiet, good, |counts, count| counts.good += count);

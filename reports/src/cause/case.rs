@@ -12,7 +12,7 @@ use super::model::Model;
 use crate::episode::{DOWN, Episode};
 use crate::input::{Input, after, shift};
 use crate::interval::Interval;
-use crate::series::{Executed, Series};
+use crate::series::{Executed, Sample, Series};
 use crate::wording;
 
 /// What is known of an incident when its cause is sought.
@@ -40,6 +40,8 @@ pub struct Case<'a> {
     pub healthy_elsewhere: bool,
     /// What was changed after the onset, and in the last day before the end. Each explanation asks for them.
     pub later: Vec<&'a Change>,
+    /// When each failing probe failed for the same reason before it all began. Each explanation asks for them.
+    pub earlier: Vec<Vec<Timestamp>>,
 }
 
 /// How long before the end of the failures something may have been changed that ended them.
@@ -88,7 +90,8 @@ impl<'a> Case<'a> {
         let climbs = climbs(episodes, input, model.leak.climb_s);
         let healthy_elsewhere = episodes.iter().all(|episode| seen_healthy_elsewhere(episode, input));
         let later = end.map(|end| later(index, start, end)).unwrap_or_default();
-        Case { input, index, start, end, seen, failing, healthy, partial, climbs, healthy_elsewhere, later }
+        let earlier = episodes.iter().map(|episode| earlier(episode, start.lo, input)).collect();
+        Case { input, index, start, end, seen, failing, healthy, partial, climbs, healthy_elsewhere, later, earlier }
     }
 
     /// Whether a target fails.
@@ -128,6 +131,12 @@ fn later<'a>(index: &Index<'a>, start: Interval, end: Interval) -> Vec<&'a Chang
     let from = start.lo.max(shift(end.lo, -LATER));
     let after_onset = |change: &&Change| interval(change).is_some_and(|at| at.hi > start.hi && at.lo > start.lo);
     index.between(from, end.hi).filter(after_onset).collect()
+}
+
+fn earlier(episode: &Episode, until: Timestamp, input: &Input) -> Vec<Timestamp> {
+    let Some(series) = input.find(&episode.target, &episode.probe, &episode.agent) else { return Vec::new() };
+    let same = |sample: &&Sample| sample.failed() && sample.reason == episode.reason;
+    series.singles(Window { from: Timestamp::MIN, until }).filter(same).map(|sample| sample.time).collect()
 }
 
 /// Whether a probe of an episode was healthy at every other agent that runs it, of which there is one at least.

@@ -1,6 +1,6 @@
 //! What went before: the same failures, changes of the same object, the publication of a key.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use storage::record::{Change, ChangeKind};
 use storage::window::Window;
 
@@ -11,7 +11,6 @@ use super::index::interval;
 use super::lag;
 use super::model::Model;
 use crate::input::shift;
-use crate::series::Sample;
 
 /// How long before a change the same failures speak against it.
 const BEFORE: SignedDuration = SignedDuration::from_hours(1);
@@ -48,11 +47,10 @@ pub(super) fn facts<'a>(
 /// Whether the failing probes failed for the same reason in the hour before the change, if the onset was later.
 fn failed_before(candidate: &Candidate<'_>, case: &Case<'_>) -> bool {
     let until = candidate.at.lo.min(case.start.lo);
-    let hour = Window { from: shift(until, -BEFORE), until };
-    case.failing.iter().any(|episode| {
-        let series = case.input.find(&episode.target, &episode.probe, &episode.agent);
-        let same = |sample: &&Sample| sample.failed() && sample.reason == episode.reason;
-        series.is_some_and(|series| series.singles(hour).filter(same).count() >= LEAST)
+    let from = shift(until, -BEFORE);
+    case.earlier.iter().any(|failures| {
+        let before = |moment: Timestamp| failures.partition_point(|failure| *failure < moment);
+        before(until) - before(from) >= LEAST
     })
 }
 
@@ -60,12 +58,15 @@ fn failed_before(candidate: &Candidate<'_>, case: &Case<'_>) -> bool {
 /// onset that is searched for causes only: whatever window is reported, the results of that are known.
 fn harmless(last: &Change, candidate: &Candidate<'_>, case: &Case<'_>, model: &Model) -> u64 {
     let Some(parts) = model.lag.get(candidate.lag) else { return 0 };
-    let reach = lag::ninety(parts, candidate.duration_s).min(3600.0);
-    let reach = SignedDuration::try_from_secs_f64(reach).unwrap_or(SignedDuration::ZERO);
     let known = SignedDuration::try_from_secs_f64(model.search.hours * 3600.0).unwrap_or(SignedDuration::ZERO);
     let from = shift(case.start.lo, -known);
     let earlier = case.index.of_object(last.kind, &last.object).rev().skip_while(|change| change.lo() >= last.lo());
-    let near = earlier.take_while(|change| change.lo().is_some_and(|lo| lo >= from));
+    let mut near = earlier.take_while(|change| change.lo().is_some_and(|lo| lo >= from)).peekable();
+    if near.peek().is_none() {
+        return 0;
+    }
+    let reach = lag::ninety(parts, candidate.duration_s).min(3600.0);
+    let reach = SignedDuration::try_from_secs_f64(reach).unwrap_or(SignedDuration::ZERO);
     let harmless = near.take(MOST).filter(|change| {
         let Some(at) = interval(change) else { return false };
         let span = Window { from: at.lo, until: shift(change.until.unwrap_or(at.hi).max(at.hi), reach) };

@@ -23,6 +23,8 @@ pub struct Index<'a> {
     /// What replaces every process of a workload.
     replacing: HashMap<&'a str, Vec<&'a Change>>,
     by_object: HashMap<&'a str, Vec<&'a Change>>,
+    /// Announced work.
+    pub maintenances: Vec<&'a Change>,
     /// When the failing stretches of each target began.
     onsets: HashMap<&'a str, Vec<Timestamp>>,
 }
@@ -46,6 +48,9 @@ impl<'a> Index<'a> {
         index.onsets.values_mut().for_each(|onsets| onsets.sort_unstable());
         for change in changes {
             index.by_object.entry(&change.object).or_default().push(change);
+            if change.kind == ChangeKind::Maintenance {
+                index.maintenances.push(change);
+            }
             if may_lie_dormant(change) {
                 index.dormant_by_object.entry(&change.object).or_default().push(change);
                 for mount in &change.mounts {

@@ -21,54 +21,95 @@ pub(super) struct Execution {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Failure {
     pub(super) reason: Option<Reason>,
-    pub(super) detail: Option<Arc<str>>,
+    pub(super) detail: Option<Arc<String>>,
 }
 
 /// The last executions, the newest at the end.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Recent {
-    /// Stands before `last` where a quiet stretch was skipped.
-    skipped: Option<Quiet>,
-    /// Start of the execution before `last`, unless that is a skipped one.
+    /// Start of the execution before them.
     before: Option<Timestamp>,
-    last: VecDeque<Execution>,
+    last: VecDeque<Part>,
+    /// How many executions `last` holds.
+    held: usize,
+}
+
+/// Some executions in a row.
+#[derive(Debug, Clone)]
+enum Part {
+    One(Execution),
+    Run(Box<Run>),
+}
+
+/// The executions of a quiet stretch from this number on.
+#[derive(Debug, Clone)]
+struct Run {
+    quiet: Quiet,
+    from: u64,
 }
 
 /// How many executions are kept.
-pub(super) const KEPT: usize = 240;
+const KEPT: usize = 240;
 
 impl Recent {
+    /// Adds an execution; the oldest is let go when there are too many.
     pub(super) fn push(&mut self, execution: Execution) {
-        if self.last.len() == KEPT
-            && let Some(oldest) = self.last.pop_front()
-        {
-            self.before = Some(oldest.time);
-            self.skipped = None;
-        }
-        self.last.push_back(execution);
+        self.last.push_back(Part::One(execution));
+        self.held += 1;
+        self.keep(KEPT);
     }
 
-    /// Forgets all but the last ones.
+    /// Adds the executions of a quiet stretch from this number on, which lies inside of it.
+    pub(super) fn rest(&mut self, quiet: Quiet, from: u64) {
+        let first = from.max(quiet.count.saturating_sub(KEPT as u64));
+        if first > from {
+            // All that came before is let go.
+            *self = Recent { before: Some(quiet.at(first - 1)), ..Recent::default() };
+        }
+        self.last.push_back(Part::Run(Box::new(Run { quiet, from: first })));
+        self.held += (quiet.count - first) as usize;
+        self.keep(KEPT);
+    }
+
+    /// Lets go of all but the last ones.
     pub(super) fn keep(&mut self, last: usize) {
-        while self.last.len() > last {
-            let oldest = self.last.pop_front();
-            self.before = oldest.map(|oldest| oldest.time);
-            self.skipped = None;
+        while let Some(surplus) = self.held.checked_sub(last).filter(|surplus| *surplus > 0)
+            && let Some(oldest) = self.last.front_mut()
+        {
+            let (gone, before, used_up) = match oldest {
+                Part::One(execution) => (1, execution.time, true),
+                Part::Run(run) => {
+                    let gone = run.len().min(surplus);
+                    run.from += gone as u64;
+                    (gone, run.quiet.at(run.from - 1), run.len() == 0)
+                }
+            };
+            if used_up {
+                self.last.pop_front();
+            }
+            self.before = Some(before);
+            self.held -= gone;
         }
     }
 
-    /// Takes the end of a quiet stretch that is longer than what is kept.
-    pub(super) fn skip(&mut self, quiet: Quiet) {
-        *self = Recent { skipped: Some(quiet), ..Recent::default() };
-    }
-
-    /// Start of the execution before the kept ones, and those.
+    /// Start of the execution before the last ones, and these.
     pub(super) fn all(&self) -> (Option<Timestamp>, Vec<Execution>) {
-        let Some(quiet) = &self.skipped else { return (self.before, self.last.iter().cloned().collect()) };
-        let from = quiet.count - (KEPT - self.last.len()).min(quiet.count as usize) as u64;
-        let before = from.checked_sub(1).map(|number| quiet.at(number));
-        let skipped = (from..quiet.count).map(|number| Execution::good(quiet.at(number)));
-        (before, skipped.chain(self.last.iter().cloned()).collect())
+        let mut all = Vec::with_capacity(self.held);
+        for part in &self.last {
+            match part {
+                Part::One(execution) => all.push(execution.clone()),
+                Part::Run(run) => {
+                    all.extend((run.from..run.quiet.count).map(|number| Execution::good(run.quiet.at(number))));
+                }
+            }
+        }
+        (self.before, all)
+    }
+}
+
+impl Run {
+    fn len(&self) -> usize {
+        (self.quiet.count - self.from) as usize
     }
 }
 

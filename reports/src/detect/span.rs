@@ -71,7 +71,7 @@ struct Past {
 }
 
 /// How often which reason was given, and what was seen first.
-type Reasons = BTreeMap<Option<Reason>, (u64, Option<Arc<str>>)>;
+type Reasons = BTreeMap<Option<Reason>, (u64, Option<Arc<String>>)>;
 
 /// Executions behind the suspicion among which the beginning is still looked for.
 const BEHIND: usize = 60;
@@ -271,7 +271,7 @@ impl Span {
             failing_s: failing,
             provisional: self.closed.is_none() && self.settled < SETTLED,
             flapping: self.flaps.flapping(),
-            detail: detail.as_deref().map(str::to_owned),
+            detail: detail.as_deref().cloned(),
             kind: series.kind,
             suspected: self.suspect_at,
             suspect_at,
@@ -374,7 +374,7 @@ fn count(reasons: &mut Reasons, execution: &Execution) {
 }
 
 /// The reason most often given, and what was seen with it first. What is let in twice outweighs all else.
-fn main_reason(reasons: &Reasons) -> (Option<Reason>, Option<Arc<str>>) {
+fn main_reason(reasons: &Reasons) -> (Option<Reason>, Option<Arc<String>>) {
     let let_in = Some(Reason::UnexpectedlyAllowed);
     let fail_open = reasons.get(&let_in).filter(|(times, _)| *times >= u64::from(FAIL_OPEN_CONFIRMATIONS));
     let given = reasons.iter().rev().filter(|(reason, _)| reason.is_some());

@@ -3,7 +3,7 @@
 use storage::record::Reason;
 
 use super::evidence::{Evidence, OPEN, SUSPECT, Scale};
-use super::recent::{Execution, KEPT, Recent};
+use super::recent::{Execution, Recent};
 use super::span::Span;
 use crate::episode::{Episode, FAIL_OPEN_CONFIRMATIONS};
 use crate::series::{Piece, Quiet, Series};
@@ -102,11 +102,11 @@ impl Watch {
     /// Many successes: one by one while they may change an episode, else at once.
     fn rest(&mut self, quiet: Quiet) {
         for number in 0..quiet.count {
-            let left = quiet.count - number;
-            if self.span.is_none() && self.let_in == 0 && left > KEPT as u64 {
+            if self.span.is_none() && self.let_in == 0 {
+                let left = quiet.count - number;
                 self.evidence.rest(left);
                 self.since_let_in = self.since_let_in.saturating_add(u32::try_from(left).unwrap_or(u32::MAX));
-                self.recent.skip(quiet);
+                self.recent.rest(quiet, number);
                 return;
             }
             self.execute(Execution::good(quiet.at(number)));

@@ -269,7 +269,7 @@ fn incident(
     Some(Incident {
         id,
         severity: severity(&episodes, input),
-        tags: tags(&episodes, start, input, settings),
+        tags: tags(&episodes, start, &case, settings),
         start,
         end,
         detected_at,

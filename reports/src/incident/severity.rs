@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use storage::record::{ChangeKind, Expect, ProbeKind, Reason};
+use storage::record::{Expect, ProbeKind, Reason};
 use storage::window::Window;
 
 use super::{Severity, Tag};
-use crate::cause::case::seen_healthy_elsewhere;
+use crate::cause::case::Case;
 use crate::episode::{DOWN, Episode};
 use crate::input::{Input, after};
 use crate::interval::Interval;
@@ -27,14 +27,14 @@ pub(super) fn severity(episodes: &[Episode], input: &Input) -> Severity {
     if episodes.iter().any(|episode| episode.reason == Some(Reason::UnexpectedlyAllowed)) {
         return Severity::Security;
     }
-    let down: Vec<&Episode> = episodes.iter().filter(|episode| is_down(episode)).collect();
     let series_of = |episode: &Episode| input.find(&episode.target, &episode.probe, &episode.agent);
-    let must_let_in = |episode: &Episode| series_of(episode).is_some_and(|series| series.expect == Expect::Allow);
-    let login = down.iter().any(|episode| episode.kind == ProbeKind::Login && must_let_in(episode));
-    let whole = down.iter().any(|episode| {
+    let down = episodes.iter().filter(|episode| is_down(episode));
+    let down: Vec<(&Episode, &Series)> = down.filter_map(|episode| Some((episode, series_of(episode)?))).collect();
+    let login = down.iter().any(|(episode, series)| episode.kind == ProbeKind::Login && series.expect == Expect::Allow);
+    let whole = down.iter().any(|(episode, _)| {
         let span = Window { from: episode.start.hi, until: after(episode.until(), 1) };
         let mut executed = input.of_target(&episode.target).filter(|series| series.executed(span).all > 0);
-        executed.all(|series| down.iter().any(|down| series_of(down).is_some_and(|down| std::ptr::eq(down, series))))
+        executed.all(|series| down.iter().any(|(_, down)| std::ptr::eq(*down, series)))
     });
     match (login || whole, down.is_empty()) {
         (true, _) => Severity::Critical,
@@ -44,17 +44,17 @@ pub(super) fn severity(episodes: &[Episode], input: &Input) -> Severity {
 }
 
 /// What is special about it.
-pub(super) fn tags(episodes: &[Episode], start: Interval, input: &Input, settings: &Settings) -> Vec<Tag> {
+pub(super) fn tags(episodes: &[Episode], start: Interval, case: &Case<'_>, settings: &Settings) -> Vec<Tag> {
     let mut tags = BTreeSet::new();
     let began_in = |from: Timestamp, until: Timestamp| from <= start.hi && start.lo < until;
-    for target in episodes.iter().map(|episode| &episode.target) {
+    for target in case.seen.keys().copied() {
         let corrected = settings.corrections.iter().any(|correction| {
             correction.category.to_lowercase().contains("maintenance")
                 && correction.concerns(target)
                 && began_in(correction.from, correction.until)
         });
-        let recorded = input.changes.iter().filter(|change| change.kind == ChangeKind::Maintenance).any(|change| {
-            let concerns = change.targets.is_empty() || change.targets.contains(target);
+        let recorded = case.index.maintenances.iter().any(|change| {
+            let concerns = change.targets.is_empty() || change.targets.iter().any(|other| other == target);
             concerns && change.lo().is_some_and(|lo| began_in(lo, change.until.unwrap_or(Timestamp::MAX)))
         });
         if corrected || recorded {
@@ -64,7 +64,7 @@ pub(super) fn tags(episodes: &[Episode], start: Interval, input: &Input, setting
     if episodes.iter().any(|episode| episode.flapping || episode.segments >= FLAPPING) {
         tags.insert(Tag::Flapping);
     }
-    if episodes.iter().all(|episode| seen_healthy_elsewhere(episode, input)) || cut_off(episodes, input, settings) {
+    if case.healthy_elsewhere || cut_off(episodes, case.input, settings) {
         tags.insert(Tag::ProberSide);
     }
     tags.into_iter().collect()

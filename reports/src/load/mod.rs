@@ -93,6 +93,7 @@ impl Growing<'_> {
     fn add_read(&mut self, executions: Vec<Execution>) {
         for execution in executions {
             let Execution { time, outcome, reason, took_us, every_ms } = execution;
+            let every_ms = every_ms.unwrap_or(0);
             let seen = |sample: &Sample| sample.time.cmp(&time);
             let flaw = self.flaws.binary_search_by(seen).ok().filter(|_| outcome != Outcome::Success);
             let detail = flaw.and_then(|position| self.flaws.get(position)?.detail.clone());
@@ -176,13 +177,13 @@ fn bare(known: &reader::Series) -> Series {
 fn flaws(reader: &Reader, window: Window, known: &[reader::Series]) -> Result<Vec<Vec<Sample>>, Error> {
     let positions: HashMap<SeriesKey, usize> =
         known.iter().enumerate().map(|(position, series)| (series.key(), position)).collect();
-    let mut texts: HashMap<String, Arc<str>> = HashMap::new();
+    let mut texts: HashMap<String, Arc<String>> = HashMap::new();
     let mut flaws: Vec<Vec<Sample>> = vec![Vec::new(); known.len()];
     reader.failures(Some(window), |failure| {
         let detail = failure.detail.map(|text| match texts.get(&text) {
             Some(known) => Arc::clone(known),
             None => {
-                let shared: Arc<str> = Arc::from(text.as_str());
+                let shared = Arc::new(text.clone());
                 texts.insert(text, Arc::clone(&shared));
                 shared
             }
@@ -194,7 +195,7 @@ fn flaws(reader: &Reader, window: Window, known: &[reader::Series]) -> Result<Ve
                 outcome: failure.outcome,
                 reason: failure.reason,
                 took_us: failure.took_us,
-                every_ms: None,
+                every_ms: 0,
                 detail: detail.clone(),
             });
         });

@@ -98,7 +98,7 @@ pub(super) fn pieces(day: &Outline, flaws: &[Sample], mut each: impl FnMut(Piece
     let mut before = (-1, day.first_ms.saturating_sub(every_ms));
     for ((slot, at_ms), flaw) in known.zip(flaws) {
         quiet(before, (slot, at_ms), day, every_ms).into_iter().for_each(|quiet| each(Piece::Quiet(quiet)));
-        each(Piece::Single(Sample { every_ms: day.every_ms, ..flaw.clone() }));
+        each(Piece::Single(Sample { every_ms, ..flaw.clone() }));
         before = (slot, at_ms);
     }
     let end = (day.count as i64, day.last_ms.saturating_add(every_ms));
@@ -110,9 +110,9 @@ fn quiet(before: (i64, i64), next: (i64, i64), day: &Outline, every_ms: i64) -> 
     let count = u64::try_from(next.0 - before.0 - 1).ok().filter(|count| *count > 0)?;
     let first_ms = if before.0 < 0 { day.first_ms } else { before.1 + every_ms };
     let last_ms = if next.0 == day.count as i64 { day.last_ms } else { next.1 - every_ms };
-    let moment = |ms: i64| Timestamp::from_millisecond(ms).ok();
-    let (first, last) = (moment(first_ms)?, moment(last_ms.max(first_ms))?);
-    Some(Quiet { first, last: if count == 1 { first } else { last }, count, every_ms })
+    let first = Timestamp::from_millisecond(first_ms).ok()?;
+    let length_ms = if count == 1 { 0 } else { last_ms.saturating_sub(first_ms).max(0) };
+    Some(Quiet { first, length_ms, count, every_ms })
 }
 
 /// The numbers of the slots of the flaws of a day in which every planned start was made, once; nothing for another day.

@@ -45,7 +45,7 @@ fn series(pieces: Vec<Piece>) -> Series {
 fn sample(time: Timestamp, failed: bool) -> Piece {
     let outcome = if failed { Outcome::Failure } else { Outcome::Success };
     let reason = failed.then_some(Reason::TokenRejected);
-    Piece::Single(Sample { time, outcome, reason, took_us: 4_000, every_ms: Some(EVERY_MS), detail: None })
+    Piece::Single(Sample { time, outcome, reason, took_us: 4_000, every_ms: EVERY_MS, detail: None })
 }
 
 /// Executions at jittered starts; `share` of them fails at each moment.
@@ -167,7 +167,7 @@ fn any_pieces() -> impl Strategy<Value = Vec<Piece>> {
                     let count = 2 + step as u64 % 2_000;
                     let first = moment(time);
                     time += (count as i64 - 1) * EVERY_MS;
-                    Piece::Quiet(Quiet { first, last: moment(time), count, every_ms: EVERY_MS })
+                    Piece::Quiet(Quiet { first, length_ms: (count as i64 - 1) * EVERY_MS, count, every_ms: EVERY_MS })
                 }
             };
             pieces.push(piece);
