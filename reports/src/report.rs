@@ -1,6 +1,7 @@
 //! Builds the three reports from an input: the same input and window give the same report, byte for byte.
 
 use jiff::{SignedDuration, Timestamp};
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 use storage::record::{Change, ChangeKind};
@@ -222,14 +223,14 @@ fn build_slo(input: &Input, settings: &Settings, model: &Model, request: &Reques
     let background = Background { incidents: &incidents, blame: &blame };
     let horizon = horizon(input, request);
     let watermark = watermark(input, settings);
-    let judge = |slo| {
+    let judge = |slo: &Slo| {
         let window = own_window(slo, request, watermark)?;
         let period_s = period::seconds(&slo.window, window.until)?;
         let tally = Tally::new(slo, settings, input, horizon);
         let stale = stale(input, &tally, window, request.now);
         Some(slo::judge(slo, &tally, Stretch { window, period_s, stale }, background))
     };
-    let slos: Vec<Judged> = settings.slos.iter().filter_map(judge).collect();
+    let slos: Vec<Judged> = settings.slos.par_iter().filter_map(judge).collect();
     let hull = slos
         .iter()
         .map(|slo| slo.window)
@@ -289,9 +290,9 @@ fn build_timeline(
     let horizon = horizon(input, request);
     let firings: Vec<_> = settings
         .slos
-        .iter()
+        .par_iter()
         .filter_map(|slo| Some((slo, period::seconds(&slo.window, window.until)?)))
-        .flat_map(|(slo, period_s)| {
+        .flat_map_iter(|(slo, period_s)| {
             let tally = Tally::new(slo, settings, input, horizon);
             alerts::history(slo, &tally, window, period_s).into_iter().map(|firing| (slo.name.clone(), firing))
         })

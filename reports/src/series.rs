@@ -57,7 +57,7 @@ pub struct Quiet {
 /// What judging needs of one result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// Start of the execution.
+    /// Start of the execution, in whole milliseconds.
     pub time: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
@@ -122,8 +122,9 @@ impl Series {
     /// Positions of the pieces that touch a window.
     #[must_use]
     pub fn range(&self, window: Window) -> Range<usize> {
-        let from = self.pieces.partition_point(|piece| piece.last() < window.from);
-        let until = self.pieces.partition_point(|piece| piece.first() < window.until);
+        let (from_ms, until_ms) = (up_to_millisecond(window.from), up_to_millisecond(window.until));
+        let from = self.pieces.partition_point(|piece| piece.last_ms() < from_ms);
+        let until = self.pieces.partition_point(|piece| piece.first().as_millisecond() < until_ms);
         from..until.max(from)
     }
 }
@@ -147,6 +148,14 @@ impl Piece {
         }
     }
 
+    /// The same in milliseconds since 1970.
+    fn last_ms(&self) -> i64 {
+        match self {
+            Piece::Single(sample) => sample.time.as_millisecond(),
+            Piece::Quiet(quiet) => quiet.last_ms(),
+        }
+    }
+
     /// Schedule in force, in milliseconds.
     #[must_use]
     pub fn every_ms(&self) -> Option<i64> {
@@ -162,6 +171,10 @@ impl Quiet {
     #[must_use]
     pub fn last(&self) -> Timestamp {
         after(self.first, self.length_ms)
+    }
+
+    fn last_ms(&self) -> i64 {
+        self.first.as_millisecond().saturating_add(self.length_ms)
     }
 
     /// Start of the execution with this number, counted from 0, as if they were spread evenly over whole milliseconds.
@@ -180,7 +193,7 @@ impl Quiet {
     /// How many of its executions start in a window.
     #[must_use]
     pub fn within(&self, window: Window) -> u64 {
-        if window.from <= self.first && self.last() < window.until {
+        if window.from <= self.first && self.last_ms() < up_to_millisecond(window.until) {
             return self.count;
         }
         self.before(window.until).saturating_sub(self.before(window.from))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rayon::prelude::*;
 use storage::record::{Outcome, Reason};
 
 use crate::detect::latency::slower;
@@ -21,8 +22,7 @@ pub fn slow(input: &Input, settings: &Settings, failing: &[Episode]) -> Vec<Epis
     for episode in failing {
         failing_of.entry((&episode.target, &episode.probe, &episode.agent)).or_default().push(episode);
     }
-    let mut found: Vec<Episode> = Vec::new();
-    for series in &input.series {
+    let of_series = |series: &Series| {
         let path = series.path();
         let own = failing_of.get(&(series.target.as_str(), series.probe.as_str(), series.agent.as_str()));
         let every_ms = settings.every_ms(&series.target);
@@ -30,17 +30,17 @@ pub fn slow(input: &Input, settings: &Settings, failing: &[Episode]) -> Vec<Epis
         let limit = limits.map(|(_, limit)| *limit).min();
         let limit = limit.filter(|limit| exceeded(series, *limit));
         let too_slow = limit.map(|limit| episodes(&judged_by_time(series, limit), every_ms)).unwrap_or_default();
-        let too_slow: Vec<Episode> =
+        let mut found: Vec<Episode> =
             too_slow.into_iter().filter(|slow| own.into_iter().flatten().all(|other| apart(slow, other))).collect();
         let slower: Vec<Episode> = slower(series, every_ms)
             .into_iter()
             .filter(|slow| own.into_iter().flatten().all(|other| apart(slow, other)))
-            .filter(|slow| too_slow.iter().all(|other| apart(slow, other)))
+            .filter(|slow| found.iter().all(|other| apart(slow, other)))
             .collect();
-        found.extend(too_slow);
         found.extend(slower);
-    }
-    found
+        found
+    };
+    input.series.par_iter().flat_map_iter(of_series).collect()
 }
 
 fn apart(one: &Episode, other: &Episode) -> bool {

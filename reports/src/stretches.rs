@@ -23,21 +23,15 @@ impl Stretches {
         Stretches(joined)
     }
 
-    /// What of a window lies in none of the stretches.
-    #[must_use]
-    pub fn outside(&self, window: Window) -> Stretches {
-        let mut rest = Vec::new();
+    /// What of a window lies in none of the stretches, in order.
+    pub fn outside(&self, window: Window) -> impl Iterator<Item = Window> {
+        let end = Window { from: window.until, until: window.until };
         let mut from = window.from;
-        for stretch in self.0.iter().filter(|stretch| stretch.until > window.from && stretch.from < window.until) {
-            if from < stretch.from {
-                rest.push(Window { from, until: stretch.from });
-            }
-            from = from.max(stretch.until);
-        }
-        if from < window.until {
-            rest.push(Window { from, until: window.until });
-        }
-        Stretches(rest)
+        self.inside(window).chain([end]).filter_map(move |stretch| {
+            let before = Window { from, until: stretch.from };
+            from = stretch.until;
+            (before.from < before.until).then_some(before)
+        })
     }
 
     /// What of a window lies in the stretches.

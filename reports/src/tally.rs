@@ -1,6 +1,7 @@
 //! Counts the events of an objective: one event is one planned execution of one probe at one agent.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -59,7 +60,7 @@ pub(crate) struct Part<'a> {
     position: usize,
     /// Interval of its schedule, as far as is known, in milliseconds.
     pub(crate) every_ms: Option<i64>,
-    pub(crate) holes: Vec<Hole>,
+    pub(crate) holes: Arc<[Hole]>,
     corrected: Stretches,
 }
 
@@ -110,7 +111,7 @@ impl<'a> Tally<'a> {
                 let horizon = known.map_or(horizon, |known| horizon.max(known));
                 let concerning = settings.corrections.iter().filter(|correction| correction.concerns(&series.target));
                 let corrected = Stretches::union(concerning.map(|c| Window { from: c.from, until: c.until }));
-                let holes = slots::holes(series, every_ms, horizon);
+                let holes = slots::holes(series, every_ms, horizon).into();
                 Part { series, position, every_ms: own_ms, holes, corrected }
             })
             .collect();
@@ -168,12 +169,15 @@ impl<'a> Tally<'a> {
 
     /// Counts a window of one series.
     pub(crate) fn count_one(&self, part: &Part<'_>, window: Window) -> Counts {
-        let mut inside = Counts::default();
-        for stretch in part.corrected.outside(window).iter() {
-            self.count_part(part, stretch, &mut inside);
-        }
         let mut raw = Counts::default();
         self.count_part(part, window, &mut raw);
+        if part.corrected.inside(window).next().is_none() {
+            return raw;
+        }
+        let mut inside = Counts::default();
+        for stretch in part.corrected.outside(window) {
+            self.count_part(part, stretch, &mut inside);
+        }
         inside.excluded = raw.all() - inside.all();
         inside
     }
@@ -237,16 +241,16 @@ impl<'a> Tally<'a> {
         for quiet in part.series.quiet(window) {
             let span = Window { from: quiet.first, until: after(quiet.last(), 1) };
             let Some(span) = span.cut(window) else { continue };
-            for good in part.corrected.outside(span).iter() {
+            for good in part.corrected.outside(span) {
                 slices.each_quiet(quiet, good, |counts, count| counts.good += count);
             }
             for excluded in part.corrected.inside(span) {
                 slices.each_quiet(quiet, excluded, |counts, count| counts.excluded += count);
             }
         }
-        for hole in &part.holes {
+        for hole in part.holes.iter() {
             let Some(span) = hole.window().cut(window) else { continue };
-            for missing in part.corrected.outside(span).iter() {
+            for missing in part.corrected.outside(span) {
                 slices.each(missing, |counts, cut| counts.no_data += hole.count(cut));
             }
             for excluded in part.corrected.inside(span) {
@@ -342,20 +346,24 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn good_of(&self, part: &Part<'_>, window: Window) -> u64 {
+    /// How many good events of a window one series has outside corrections.
+    pub(crate) fn good_of(&self, part: &Part<'_>, window: Window) -> u64 {
         let count = |stretch: Window| {
             let singles =
                 part.series.singles(stretch).filter(|sample| self.event(sample) == Event::Good).count() as u64;
             singles + part.series.quiet(stretch).map(|quiet| quiet.within(stretch)).sum::<u64>()
         };
-        part.corrected.outside(window).iter().map(count).sum()
+        part.corrected.outside(window).map(count).sum()
     }
 
     fn count_part(&self, part: &Part<'_>, window: Window, counts: &mut Counts) {
-        for sample in part.series.singles(window) {
-            counts.add(self.event(sample), 1);
+        for piece in part.series.pieces.get(part.series.range(window)).unwrap_or_default() {
+            match piece {
+                Piece::Single(sample) if window.contains(sample.time) => counts.add(self.event(sample), 1),
+                Piece::Single(_) => {}
+                Piece::Quiet(quiet) => counts.good += quiet.within(window),
+            }
         }
-        counts.good += part.series.quiet(window).map(|quiet| quiet.within(window)).sum::<u64>();
         let first = part.holes.partition_point(|hole| hole.window().until <= window.from);
         let holes = part.holes.iter().skip(first).take_while(|hole| hole.window().from < window.until);
         counts.no_data += holes.map(|hole| hole.count(window)).sum::<u64>();

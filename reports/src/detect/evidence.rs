@@ -14,6 +14,9 @@ pub const OPEN: f64 = 86_400.0;
 /// Where the evidence stops growing, so that a year of failures stays a number.
 const CEILING: f64 = 1e12;
 
+/// Successes after which it is asked whether any more of them would change anything.
+const AT_ONCE: u64 = 16;
+
 /// What is noise and what is looked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
@@ -67,12 +70,16 @@ impl Evidence {
             return;
         }
         let ratios = self.scale.ratios(false);
-        for _ in 0..count {
+        let mut left = count;
+        while left > 0 {
             let before = self.tracks;
-            self.multiply(ratios);
+            // To ask whether it rests costs as much as a success does.
+            let at_once = left.min(AT_ONCE);
+            (0..at_once).for_each(|_| self.multiply(ratios));
             if before == self.tracks {
                 return;
             }
+            left -= at_once;
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 use storage::window::Window;
@@ -145,7 +146,7 @@ type Span = (Timestamp, Timestamp, &'static str);
 /// Finds the incidents of an input, the earliest first.
 #[must_use]
 pub fn incidents(input: &Input, settings: &Settings, model: &Model) -> Vec<Incident> {
-    let failing = input.series.iter().flat_map(|series| episodes(series, settings.every_ms(&series.target)));
+    let failing = input.series.par_iter().flat_map_iter(|series| episodes(series, settings.every_ms(&series.target)));
     let mut all: Vec<Episode> = failing.collect();
     all.extend(slow(input, settings, &all));
     let certain = certain(&all);

@@ -26,7 +26,7 @@ pub(super) fn read(reader: &Reader, plan: &Plan, series: &[Series]) -> Result<Ve
             let corrected = Stretches::union(concerning.map(|c| Window { from: c.from, until: c.until }));
             let key = SeriesKey { target: target.clone(), probe: probe.clone(), agent: agent.clone() };
             let mut sketch = Sketch::default();
-            for stretch in corrected.outside(*window).iter() {
+            for stretch in corrected.outside(*window) {
                 let answer = match answers.entry((stretch.from, stretch.until)) {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(new) => new.insert(reader.latency(None, Some(stretch))?.into_iter().collect()),

@@ -39,7 +39,8 @@ impl Sum {
         let (low, high) = bounds(&counts);
         let allowed = slo.tolerance() * counts.expected() as f64;
         let consumed = share(effective(slo, &counts).1, allowed);
-        Sum { sli: sli(slo, &counts), low, high, raw: sli(slo, &tally.count_raw(window)), allowed, consumed, counts }
+        let as_if_uncorrected = if counts.excluded == 0 { counts } else { tally.count_raw(window) };
+        Sum { sli: sli(slo, &counts), low, high, raw: sli(slo, &as_if_uncorrected), allowed, consumed, counts }
     }
 
     fn of_slices(slo: &Slo, tally: &Tally<'_>, window: Window) -> Sum {

@@ -153,7 +153,10 @@ impl<'t, 'a> Journey<'t, 'a> {
         bad.sort_unstable();
         bad.dedup();
         let good = |round: i64| {
-            self.lines.iter().any(|(part, zero_ms)| self.count(part, self.stretch(*zero_ms, round, round)).good > 0)
+            self.lines.iter().any(|(part, zero_ms)| {
+                let stretch = self.stretch(*zero_ms, round, round).cut(self.window);
+                stretch.is_some_and(|stretch| self.tally.good_of(part, stretch) > 0)
+            })
         };
         let none_good = bad.iter().filter(|round| !good(**round)).count();
         (none_good as u64, bad.len() as u64)
