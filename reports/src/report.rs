@@ -25,7 +25,7 @@ use crate::settings::{Correction, Settings, Slo};
 use crate::slo::{self, Background, Judged, Status, Stretch};
 use crate::summary::Summary;
 use crate::tally::Tally;
-use crate::timeline::{self, Item, Role};
+use crate::timeline::{self, Item, LeftOut, Scene, Told};
 
 /// Name and version of the JSON form.
 pub const SCHEMA: &str = "authprobe.report/v1";
@@ -142,6 +142,8 @@ pub struct TimelineReport {
     pub head: Head,
     /// The items.
     pub items: Vec<Item>,
+    /// What is not shown: what has nothing to do with the incident that was asked for, or is too much.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// What is to be reported.
@@ -242,7 +244,7 @@ fn build_slo(input: &Input, settings: &Settings, model: &Model, request: &Reques
         .filter(|correction| correction.from < window.until && correction.until > window.from);
     let corrections = touching
         .map(|correction| Corrected {
-            id: digest::short("k", &[&format!("{correction:?}")]),
+            id: correction.id(),
             retroactive: correction.created_at.is_some_and(|made| made > correction.from),
             correction: correction.clone(),
         })
@@ -285,7 +287,8 @@ fn build_timeline(
 ) -> Result<TimelineReport, Error> {
     let window = usual_window(request, watermark(input, settings));
     let found = with_costs(input, settings, model, request);
-    let incidents: Vec<Incident> = found.into_iter().filter(|incident| shown(incident, request, window)).collect();
+    let (incidents, others): (Vec<Incident>, Vec<Incident>) =
+        found.into_iter().partition(|incident| shown(incident, request, window));
     known(&incidents, request)?;
     let horizon = horizon(input, request);
     let firings: Vec<_> = settings
@@ -294,16 +297,24 @@ fn build_timeline(
         .filter_map(|slo| Some((slo, period::seconds(&slo.window, window.until)?)))
         .flat_map_iter(|(slo, period_s)| {
             let tally = Tally::new(slo, settings, input, horizon);
-            alerts::history(slo, &tally, window, period_s).into_iter().map(|firing| (slo.name.clone(), firing))
+            alerts::history(slo, &tally, window, period_s).into_iter().map(move |firing| (slo, firing))
         })
         .collect();
     let one = incidents.first().filter(|_| request.incident.is_some());
     let window = one.map_or(window, |incident| around(incident, input, window));
-    let mut items = timeline::items(input, settings, &incidents, &firings, window);
-    if one.is_some() {
-        items.retain(|item| item.role != Role::Unrelated);
-    }
-    Ok(TimelineReport { head: head("timeline", input, settings, window), items })
+    let is_beside = |other: &Incident| one.is_some_and(|one| one.concurrent.contains(&other.id));
+    let beside: Vec<Incident> = others.into_iter().filter(is_beside).collect();
+    let scene = Scene {
+        input,
+        settings,
+        incidents: &incidents,
+        one: one.is_some(),
+        beside: &beside,
+        firings: &firings,
+        window,
+    };
+    let Told { items, left_out } = timeline::tell(&scene);
+    Ok(TimelineReport { head: head("timeline", input, settings, window), items, left_out })
 }
 
 /// The incidents with what each of them cost the objectives.
@@ -342,10 +353,10 @@ fn known(incidents: &[Incident], request: &Request) -> Result<(), Error> {
 fn around(incident: &Incident, input: &Input, window: Window) -> Window {
     let named = incident.causes.first().filter(|_| incident.verdict == Verdict::Change);
     let changes = input.changes.iter().filter(|change| named.is_some_and(|cause| cause.changes.contains(&change.id)));
-    let before = shift(incident.start.lo, -SignedDuration::from_hours(6));
+    let before = shift(incident.start.lo, -timeline::BEFORE);
     let from = changes.filter_map(Change::lo).fold(before, Timestamp::min);
-    let behind = shift(incident.closed_at.unwrap_or(window.until), SignedDuration::from_mins(10));
-    Window { from, until: behind.max(shift(incident.detected_at, SignedDuration::from_mins(10))) }
+    let behind = shift(incident.closed_at.unwrap_or(window.until), timeline::BEHIND);
+    Window { from, until: behind.max(shift(incident.detected_at, timeline::BEHIND)) }
 }
 
 /// The window that was asked for, else an objective's own, which ends at the watermark.

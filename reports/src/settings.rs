@@ -13,6 +13,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::cause::model::Model;
+use crate::digest;
 use crate::link::Link;
 
 /// All that the configuration says about judging.
@@ -274,6 +275,12 @@ impl Slo {
 }
 
 impl Correction {
+    /// Named after its content.
+    #[must_use]
+    pub fn id(&self) -> String {
+        digest::short("k", &[&format!("{self:?}")])
+    }
+
     /// Everything that is wrong with the correction. `targets` are the names that exist; empty: not known.
     #[must_use]
     pub fn check(&self, targets: &[&str]) -> Vec<Problem> {

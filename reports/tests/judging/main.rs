@@ -13,3 +13,4 @@ mod said;
 mod schema;
 mod store;
 mod story;
+mod timeline;

@@ -12,6 +12,8 @@ const MOST_EVIDENCE: usize = 3;
 /// Explanations that are told besides the first.
 const MOST_OTHERS: usize = 3;
 
+/// Incidents of the same time that are named.
+const MOST_CONCURRENT: usize = 10;
 /// The agent that needs no mention.
 const LOCAL: &str = "local";
 /// Probability from which another explanation is told.
@@ -95,6 +97,12 @@ fn block(incident: &Incident, page: &mut Page) {
     }
     if let Some(mitigation) = &incident.mitigation {
         page.paragraph("mitigated", &format!("by {} at {}", mitigation.change, wording::moment(mitigation.at)));
+    }
+    if !incident.concurrent.is_empty() {
+        let more = incident.concurrent.len().saturating_sub(MOST_CONCURRENT);
+        let more = (more > 0).then(|| format!("{more} more"));
+        let named = incident.concurrent.iter().take(MOST_CONCURRENT).cloned();
+        page.paragraph("concurrent", &wording::list(named.chain(more)));
     }
     for spot in &incident.blind_spots {
         page.paragraph("blind spot", spot);

@@ -2,8 +2,11 @@
 
 use super::{BAD, GOOD, PALE, Page, STRONG, UNSURE};
 use crate::report::TimelineReport;
-use crate::timeline::{Item, Kind, Role};
+use crate::timeline::{Item, Kind, LeftOut, Role, SourceKind};
 use crate::wording;
+
+/// What authprobe learned of by so many seconds later is told with when it did.
+const LATE_S: f64 = 60.0;
 
 /// Writes the report.
 pub(super) fn write(report: &TimelineReport, page: &mut Page) {
@@ -22,6 +25,12 @@ pub(super) fn write(report: &TimelineReport, page: &mut Page) {
         }
         line(item, page);
     }
+    for LeftOut { role: part, count } in &report.left_out {
+        let text =
+            format!("left out: {count} {}; without --incident, or in a shorter window, they are shown", role(*part));
+        let told = page.paint(PALE, &text);
+        page.line(&told);
+    }
 }
 
 fn line(item: &Item, page: &mut Page) {
@@ -38,10 +47,36 @@ fn line(item: &Item, page: &mut Page) {
     };
     let title = page.paint(style, &item.title);
     page.line(&format!("  {}{until:<9}  {:<12}  {title}", wording::clock(item.at.lo), role(item.role)));
-    if !item.detail.is_empty() {
-        let detail = page.paint(PALE, &item.detail);
-        page.line(&format!("{:35}{detail}", ""));
+    let below = [item.detail.clone(), known_late(item), looked_up(item)];
+    let below: Vec<String> = below.into_iter().filter(|part| !part.is_empty()).collect();
+    if !below.is_empty() {
+        let below = page.paint(PALE, &below.join("; "));
+        page.line(&format!("{:35}{below}", ""));
     }
+}
+
+/// When authprobe learned of something that it could not see at once; what has a beginning and an end is learned of at
+/// the end.
+fn known_late(item: &Item) -> String {
+    let late = item.known_at.duration_since(item.at.hi).as_secs_f64() > LATE_S;
+    match item.kind {
+        Kind::Change | Kind::Expiry | Kind::Note | Kind::Maintenance if late => {
+            format!("known since {}", wording::moment(item.known_at))
+        }
+        Kind::Change | Kind::Expiry | Kind::Note | Kind::Maintenance => String::new(),
+        Kind::Gap | Kind::ProbeTransition | Kind::Alert | Kind::Recovery => String::new(),
+    }
+}
+
+/// The ids by which a reader finds an item's records.
+fn looked_up(item: &Item) -> String {
+    let named = item.evidence.iter().filter(|source| match source.of {
+        SourceKind::Change | SourceKind::Verdict => true,
+        SourceKind::Incident => !item.title.contains(&source.name),
+        SourceKind::Series | SourceKind::Result | SourceKind::Feed | SourceKind::Slo | SourceKind::Correction => false,
+    });
+    let ids: Vec<&str> = named.map(|source| source.name.as_str()).collect();
+    if ids.is_empty() { String::new() } else { format!("[{}]", ids.join(" ")) }
 }
 
 fn role(role: Role) -> &'static str {
