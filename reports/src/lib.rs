@@ -6,6 +6,7 @@ pub mod condense;
 pub mod cost;
 pub mod detect;
 pub mod digest;
+mod doubts;
 pub mod episode;
 pub mod formats;
 pub mod gaps;

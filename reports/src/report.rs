@@ -13,6 +13,7 @@ use crate::cause::Verdict;
 use crate::cause::model::Model;
 use crate::cost;
 use crate::digest;
+use crate::doubts;
 use crate::incident::{Blame, Cost, Incident, incidents};
 use crate::input::{Input, after, shift};
 use crate::link;
@@ -77,6 +78,8 @@ pub struct Head {
     pub window: Window,
     /// Digest of the inputs.
     pub generated_from: String,
+    /// Why the report may say less than it seems to: nothing was probed, or a clock was wrong.
+    pub warnings: Vec<String>,
 }
 
 /// Objectives and how they are kept.
@@ -250,7 +253,7 @@ fn build_slo(input: &Input, settings: &Settings, model: &Model, request: &Reques
         })
         .collect();
     let expiries = expiries(input, window.until);
-    SloReport { head: head("slo", input, settings, window), watermark, slos, corrections, expiries }
+    SloReport { head: head("slo", input, settings, request, window), watermark, slos, corrections, expiries }
 }
 
 fn expiries(input: &Input, until: Timestamp) -> Vec<Expiry> {
@@ -276,7 +279,7 @@ fn build_incidents(
     let incidents: Vec<Incident> = found.into_iter().filter(|incident| shown(incident, request, window)).collect();
     known(&incidents, request)?;
     let summary = Box::new(Summary::of(&incidents));
-    Ok(IncidentsReport { head: head("incidents", input, settings, window), summary, incidents })
+    Ok(IncidentsReport { head: head("incidents", input, settings, request, window), summary, incidents })
 }
 
 fn build_timeline(
@@ -314,7 +317,7 @@ fn build_timeline(
         window,
     };
     let Told { items, left_out } = timeline::tell(&scene);
-    Ok(TimelineReport { head: head("timeline", input, settings, window), items, left_out })
+    Ok(TimelineReport { head: head("timeline", input, settings, request, window), items, left_out })
 }
 
 /// The incidents with what each of them cost the objectives.
@@ -399,8 +402,9 @@ fn horizon(input: &Input, request: &Request) -> Timestamp {
     }
 }
 
-fn head(kind: &'static str, input: &Input, settings: &Settings, window: Window) -> Head {
-    Head { schema: SCHEMA, kind, window, generated_from: digest::inputs(input, settings, window) }
+fn head(kind: &'static str, input: &Input, settings: &Settings, request: &Request, window: Window) -> Head {
+    let generated_from = digest::inputs(input, settings, window);
+    Head { schema: SCHEMA, kind, window, generated_from, warnings: doubts::of(input, window, request.now) }
 }
 
 impl SloReport {

@@ -177,3 +177,85 @@ async fn arguments_that_are_wrong_end_with_2_and_say_what_is_right() -> Result<(
     }
     Ok(())
 }
+
+/// What a store without something holds, and what each report has to say of it.
+#[tokio::test]
+async fn a_store_that_lacks_something_gets_a_clear_answer_and_no_silent_page() -> Result<()> {
+    let result = |time: &str, rest: &str| {
+        format!(
+            r#"{{"type":"result","time":"{time}","target":"api","probe":"api_key","kind":"api_key","outcome":"success","took_us":900{rest}}}"#
+        )
+    };
+    let change = |kind: &str| {
+        format!(
+            r#"{{"type":"change","id":"c-1","time":"2026-11-01T00:00:00Z","kind":"{kind}","object":"Secret/prod/jwt","targets":["api"],"source":"kubernetes"}}"#
+        )
+    };
+    let failing = |every: &str| -> String {
+        let lines = (0..120).map(|slot| {
+            let line =
+                result(&format!("2026-11-01T{:02}:{:02}:{:02}Z", slot / 120, slot % 120 / 2, slot % 2 * 30), every);
+            let failure = r#""outcome":"failure","reason":"api_key_rejected""#;
+            if slot < 60 { line } else { line.replace(r#""outcome":"success""#, failure) }
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let every = r#","every_s":30"#;
+    let jumped =
+        [failing(every), result("2014-03-01T00:00:00Z", every), result("2052-03-01T00:00:00Z", every)].join("\n");
+    let newer = [
+        failing(every),
+        change("firmware"),
+        result("2026-11-01T01:00:00Z", r#","variant":"future""#),
+        result("2026-11-01T01:00:30Z", "").replace("\"success\"", "\"failure\",\"reason\":\"quantum\""),
+    ]
+    .join("\n");
+    let november = ["--from", "2026-11-01T00:00:00Z", "--until", "2026-11-01T01:00:00Z"];
+    let (future, past) =
+        (["--from", "2037-01-01", "--until", "2037-01-02"], ["--from", "2011-01-01", "--until", "2011-01-02"]);
+    let nothing = Some("no result is stored: nothing was probed");
+    let ahead = Some("which lies in the future: a clock is or was wrong");
+    let (unborn, unseen) =
+        ("no result is stored of this window, which lies in the future", "no result is stored of this window;");
+    let all: [(&str, String, i32, &[&str], Option<&str>); 9] = [
+        ("nothing", String::new(), 0, &[], nothing),
+        ("changes", change("secret"), 0, &[], nothing),
+        ("no-changes", failing(every), 0, &november, None),
+        ("no-interval", failing(""), 0, &november, None),
+        ("jumped", jumped.clone(), 0, &[], ahead),
+        ("jumped-seen", jumped, 0, &november, ahead),
+        ("newer", newer, 1, &november, None),
+        ("future", failing(every), 0, &future, Some(unborn)),
+        ("past", failing(every), 0, &past, Some(unseen)),
+    ];
+    let dir = TempDir::with_prefix("authprobe-bad-")?;
+    let config = format!("{GOOD}slos:\n  - {{ name: auth, probes: [\"api/*\"], objective: 99, window: 1d }}\n");
+    fs::write(dir.path().join("authprobe.yaml"), config)?;
+    for (name, lines, code, window, doubt) in all {
+        fs::write(dir.path().join("lines"), lines)?;
+        let store = format!("{name}.db");
+        let told = authprobe(dir.path(), &["import", "--store", &store, "lines"]).await?;
+        ensure!(told.code == Some(code), "{name}: {told:?}");
+        for (kind, clear) in [("slo", "60 bad"), ("incidents", "api_key_rejected"), ("timeline", "begins to fail")] {
+            let words = [&["report", kind, "--store", &store], window].concat();
+            let page = authprobe(dir.path(), &words).await?;
+            ensure!(matches!((kind, page.code), (_, Some(0)) | ("slo", Some(1))), "{name} {kind}: {page:?}");
+            let text = page.out.split_whitespace().collect::<Vec<_>>().join(" ");
+            ensure!(text.contains(doubt.unwrap_or(clear)), "{name} {kind}: {}", page.out);
+            ensure!(name != "jumped-seen" || text.contains(clear), "{name} {kind}: {}", page.out);
+            let json = authprobe(dir.path(), &[&words[..], &["--format", "json"]].concat()).await?;
+            let read: serde_json::Value = serde_json::from_str(&json.out).with_context(|| json.out.clone())?;
+            ensure!(read["warnings"].as_array().is_some_and(|all| all.is_empty() == doubt.is_none()), "{name}: {read}");
+            for page in [&page.out, &json.out] {
+                ensure!(!page.contains("NaN") && !page.contains("inf "), "{name} {kind}: {page}");
+            }
+        }
+    }
+    for window in [["--from", "2026-11-01", "--until", "2026-11-01"], ["--from", "2026-11-02", "--until", "2026-11-01"]]
+    {
+        let words = [&["report", "timeline", "--store", "no-changes.db"][..], &window].concat();
+        let told = authprobe(dir.path(), &words).await?.told(2);
+        ensure!(told.contains("a window must begin before it ends"), "{told}");
+    }
+    Ok(())
+}

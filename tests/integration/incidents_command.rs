@@ -5,11 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::demo::Demo;
 use crate::harness::program::authprobe;
+use crate::harness::wait::{Seen, until};
 use crate::harness::web::Web;
 
 /// A store of two days; on each a secret is changed, and a minute later tokens fail for half an hour.
@@ -160,6 +161,45 @@ async fn a_note_is_kept_beside_a_running_daemon() -> Result<()> {
     let id = authprobe(demo.dir(), &words).await?.with(0);
     let records = demo.store().records().await?;
     ensure!(records.changes.iter().any(|change| change.id == id.trim()), "{id}: {:?}", records.changes);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_verdict_is_kept_beside_a_running_daemon_and_shown_by_the_next_report() -> Result<()> {
+    let demo = Demo::start().await?;
+    let mut daemon = demo.run()?;
+    Web::of(&mut daemon).await?.ready().await?;
+    demo.fault(&json!({"fault": "key_revoked"})).await?;
+    let incident = until("an incident", async || {
+        let found = incidents(demo.dir()).await?;
+        Ok(found.first().cloned().map_or_else(|| Seen::NotYet("none".into()), Seen::Done))
+    });
+    let incident = id(&incident.await?)?.to_owned();
+    let words = ["incidents", "confirm", &incident, "--none", "--because", "revoked by hand", "--author", "sre"];
+    let verdict = authprobe(demo.dir(), &words).await?.with(0);
+    let shown = async || -> Result<(Value, Value)> {
+        let [_, incidents, timeline] = demo.report(1).await?;
+        let found = incidents["incidents"].as_array().into_iter().flatten().find(|found| found["id"] == *incident);
+        let note = timeline["items"].as_array().into_iter().flatten().find(|item| item["kind"] == "note");
+        Ok((found.context("the incident")?["confirmed"].clone(), note.context("the note")?.clone()))
+    };
+    let (confirmed, note) = shown().await?;
+    assert_eq!((&confirmed["decision"], &confirmed["by"]), (&"confirmed".into(), &"sre".into()));
+    assert_eq!(note["role"], "context");
+    ensure!(note["detail"].as_str().is_some_and(|detail| detail.contains("revoked by hand")), "{note}");
+    let evidence = |of: &str, name: &str| json!({"type": of, "ref": name});
+    assert_eq!(note["evidence"], json!([evidence("verdict", verdict.trim()), evidence("incident", &incident)]));
+
+    // The daemon went on meanwhile, and a later word takes the place of the first.
+    authprobe(demo.dir(), &["incidents", "confirm", &incident, "--none", "--because", "seen again"]).await?.with(0);
+    let runs = demo.store().records().await?.of("demo/login").len();
+    demo.store().runs(runs + 1).await?;
+    let log = daemon.stop().await?.told(0);
+    ensure!(log.contains(", 0 lost"), "{log}");
+    let (confirmed, note) = shown().await?;
+    assert_eq!((&confirmed["because"], &confirmed["by"]), (&"seen again".into(), &Value::Null));
+    ensure!(note["detail"].as_str().is_some_and(|detail| detail.contains("seen again")), "{note}");
+    assert_eq!(demo.store().records().await?.verdicts.len(), 1);
     Ok(())
 }
 

@@ -56,6 +56,9 @@ impl Page {
         let window = head.window;
         let title = self.paint(STRONG, title);
         self.line(&format!("{title}, {} to {} UTC", wording::moment(window.from), wording::moment(window.until)));
+        for warning in &head.warnings {
+            self.paragraph("warning", warning);
+        }
         self.line("");
     }
 
