@@ -1,4 +1,4 @@
-//! Measures what judging a store costs inside a process: loading, each report, and one incident with many changes.
+//! Measures what judging a store costs inside a process: loading, each report, its charts, and one incident with many changes.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
+use reports::chart;
 use reports::input::Input;
 use reports::plan::Plan;
 use reports::report::{self, Kind, Request};
@@ -16,6 +17,7 @@ use reports::settings::{Settings, Slo};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use storage::record::{Change, ChangeKind, Expect, Outcome, ProbeKind, ProbeResult, Reason, Record, Variant};
+use storage::sketch::Sketch;
 use storage::sqlite::reader::Reader;
 use storage::window::Window;
 
@@ -68,7 +70,7 @@ fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let request = Request { kind, window: Some(Window { from, until }), incident: None, now: until };
     let settings = settings()?;
     let plan = Plan::new(&settings, &request, Some(until));
-    let input = reader.at_one_moment(|reader| Input::load(reader, &plan))?;
+    let mut input = reader.at_one_moment(|reader| Input::load(reader, &plan))?;
     let (loaded, loaded_mib) = (cpu() - before, peak_mib()?);
     let pieces = || input.series.iter().flat_map(|series| &series.pieces);
     let singles = pieces().filter(|piece| matches!(piece, Piece::Single(_))).count();
@@ -76,6 +78,22 @@ fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let report = report::build_from(&input, &settings, &request)?;
     let judged = cpu() - judging;
     let bytes = serde_json::to_string(&report)?.len();
+    let drawing = cpu();
+    for window in chart::latency::wanted(&input, report.window()) {
+        let mut whole = Sketch::default();
+        reader.latency(None, Some(window))?.iter().for_each(|(_, sketch)| whole.merge(sketch));
+        input.course.push((window, whole));
+    }
+    let course = cpu() - drawing;
+    let drawings = chart::drawings(&input, &settings, &request, &report);
+    let drawn = cpu() - drawing;
+    let svg_bytes: usize = drawings.iter().map(|drawing| drawing.chart().svg.len()).sum();
+    let packing = cpu();
+    let mut png_bytes = 0;
+    for drawing in &drawings {
+        png_bytes += drawing.png()?.len();
+    }
+    let packed = cpu() - packing;
     tell(&json!({
         "pieces": pieces().count(),
         "singles": singles,
@@ -83,6 +101,12 @@ fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         "load_cpu_s": loaded.as_secs_f64(),
         "load_peak_mib": loaded_mib,
         "judge_cpu_s": judged.as_secs_f64(),
+        "charts": drawings.len(),
+        "charts_latency_cpu_s": course.as_secs_f64(),
+        "charts_cpu_s": drawn.as_secs_f64(),
+        "charts_svg_bytes": svg_bytes,
+        "charts_png_cpu_s": packed.as_secs_f64(),
+        "charts_png_bytes": png_bytes,
         "cpu_s": (cpu() - before).as_secs_f64(),
         "wall_s": wall.elapsed().as_secs_f64(),
         "report_bytes": bytes,

@@ -65,6 +65,21 @@ pub struct Firing {
     pub burn: f64,
 }
 
+/// How fast a budget may burn over a window before an alert fires.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    /// How urgent the alert is.
+    pub severity: Severity,
+    /// Name of the window.
+    pub long: &'static str,
+    /// Its length.
+    pub length: SignedDuration,
+    /// Burn rate above which the alert may fire.
+    pub factor: f64,
+    /// Bad events that the window must hold.
+    pub failures: u64,
+}
+
 struct Rule {
     severity: Severity,
     long: (&'static str, SignedDuration),
@@ -138,6 +153,14 @@ pub fn now(slo: &Slo, tally: &Tally<'_>, at: Timestamp, stretch: Stretch) -> Vec
         Some(Alert { severity, state, long, short, factor, long_burn, short_burn })
     };
     RULES.iter().filter_map(alert).collect()
+}
+
+/// The thresholds of an objective over the long windows of its rules, the shortest first.
+pub fn thresholds(slo: &Slo, period_s: f64) -> impl Iterator<Item = Threshold> {
+    RULES.iter().filter_map(move |rule| {
+        let Rule { severity, long: (long, length), .. } = *rule;
+        Some(Threshold { severity, long, length, factor: rule.factor(slo, period_s)?, failures: GUARD_LONG })
+    })
 }
 
 /// Lengths of all windows that the rules look at.

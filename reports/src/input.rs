@@ -29,6 +29,9 @@ pub struct Input {
     pub newest: Option<Timestamp>,
     /// Latencies of windows, where results are known as counts.
     pub latencies: Vec<Latencies>,
+    /// How long the successes of all series took in stretches that follow each other, for charts, where results are known
+    /// as counts.
+    pub course: Vec<(Window, Sketch)>,
 }
 
 /// How long the successes of a window outside of corrections took.

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod cause;
+pub mod chart;
 pub mod condense;
 pub mod cost;
 pub mod detect;
@@ -9,6 +10,7 @@ pub mod digest;
 mod doubts;
 pub mod episode;
 pub mod formats;
+pub mod full;
 pub mod gaps;
 pub mod incident;
 pub mod input;

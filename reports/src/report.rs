@@ -5,12 +5,14 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 use storage::record::{Change, ChangeKind};
+use storage::sketch::Sketch;
 use storage::sqlite::reader::Reader;
 use storage::window::Window;
 
-use crate::alerts;
+use crate::alerts::{self, Firing};
 use crate::cause::Verdict;
 use crate::cause::model::Model;
+use crate::chart;
 use crate::cost;
 use crate::digest;
 use crate::doubts;
@@ -174,6 +176,21 @@ const USUAL: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// # Errors
 /// When the store cannot be read, or the incident that was asked for does not exist.
 pub fn build(reader: &Reader, settings: &Settings, request: &Request) -> Result<Report, Error> {
+    build_from(&load(reader, settings, request)?, settings, request)
+}
+
+/// Reads what the charts of a report need besides: how long things took, where results are known as counts.
+pub(crate) fn load_course(reader: &Reader, input: &mut Input, report: &Report) -> Result<(), storage::error::Error> {
+    for window in chart::latency::wanted(input, report.window()) {
+        let mut whole = Sketch::default();
+        reader.latency(None, Some(window))?.iter().for_each(|(_, sketch)| whole.merge(sketch));
+        input.course.push((window, whole));
+    }
+    Ok(())
+}
+
+/// Reads what a report is judged from.
+pub(crate) fn load(reader: &Reader, settings: &Settings, request: &Request) -> Result<Input, storage::error::Error> {
     let mut input = reader.at_one_moment(|reader| {
         let watermark = reader.watermark()?;
         let plan = Plan::new(settings, request, watermark);
@@ -184,7 +201,7 @@ pub fn build(reader: &Reader, settings: &Settings, request: &Request) -> Result<
         Ok::<_, storage::error::Error>(input)
     })?;
     link::apply(&settings.links, &mut input.changes);
-    build_from(&input, settings, request)
+    Ok(input)
 }
 
 /// What ends after a window, as far as it is known and not among the changes already.
@@ -224,18 +241,8 @@ pub fn reach(settings: &Settings, request: &Request, watermark: Option<Timestamp
 
 fn build_slo(input: &Input, settings: &Settings, model: &Model, request: &Request) -> SloReport {
     let incidents = incidents(input, settings, model);
-    let blame = Blame::new(&incidents);
-    let background = Background { incidents: &incidents, blame: &blame };
-    let horizon = horizon(input, request);
     let watermark = watermark(input, settings);
-    let judge = |slo: &Slo| {
-        let window = own_window(slo, request, watermark)?;
-        let period_s = period::seconds(&slo.window, window.until)?;
-        let tally = Tally::new(slo, settings, input, horizon);
-        let stale = stale(input, &tally, window, request.now);
-        Some(slo::judge(slo, &tally, Stretch { window, period_s, stale }, background))
-    };
-    let slos: Vec<Judged> = settings.slos.par_iter().filter_map(judge).collect();
+    let slos = objectives(input, settings, &incidents, request);
     let hull = slos
         .iter()
         .map(|slo| slo.window)
@@ -254,6 +261,22 @@ fn build_slo(input: &Input, settings: &Settings, model: &Model, request: &Reques
         .collect();
     let expiries = expiries(input, window.until);
     SloReport { head: head("slo", input, settings, request, window), watermark, slos, corrections, expiries }
+}
+
+/// Judges the objectives, in the order of the configuration.
+pub(crate) fn objectives(input: &Input, settings: &Settings, incidents: &[Incident], request: &Request) -> Vec<Judged> {
+    let blame = Blame::new(incidents);
+    let background = Background { incidents, blame: &blame };
+    let horizon = horizon(input, request);
+    let watermark = watermark(input, settings);
+    let judge = |slo: &Slo| {
+        let window = own_window(slo, request, watermark)?;
+        let period_s = period::seconds(&slo.window, window.until)?;
+        let tally = Tally::new(slo, settings, input, horizon);
+        let stale = stale(input, &tally, window, request.now);
+        Some(slo::judge(slo, &tally, Stretch { window, period_s, stale }, background))
+    };
+    settings.slos.par_iter().filter_map(judge).collect()
 }
 
 fn expiries(input: &Input, until: Timestamp) -> Vec<Expiry> {
@@ -293,31 +316,60 @@ fn build_timeline(
     let (incidents, others): (Vec<Incident>, Vec<Incident>) =
         found.into_iter().partition(|incident| shown(incident, request, window));
     known(&incidents, request)?;
-    let horizon = horizon(input, request);
-    let firings: Vec<_> = settings
-        .slos
-        .par_iter()
-        .filter_map(|slo| Some((slo, period::seconds(&slo.window, window.until)?)))
-        .flat_map_iter(|(slo, period_s)| {
-            let tally = Tally::new(slo, settings, input, horizon);
-            alerts::history(slo, &tally, window, period_s).into_iter().map(move |firing| (slo, firing))
-        })
-        .collect();
+    let firings = firings(input, settings, request, window);
     let one = incidents.first().filter(|_| request.incident.is_some());
+    let Told { items, left_out } = match one {
+        Some(incident) => told_of(incident, &others, input, settings, &firings, window),
+        None => timeline::tell(&Scene {
+            input,
+            settings,
+            incidents: &incidents,
+            one: false,
+            beside: &[],
+            firings: &firings,
+            window,
+        }),
+    };
     let window = one.map_or(window, |incident| around(incident, input, window));
-    let is_beside = |other: &Incident| one.is_some_and(|one| one.concurrent.contains(&other.id));
-    let beside: Vec<Incident> = others.into_iter().filter(is_beside).collect();
-    let scene = Scene {
+    Ok(TimelineReport { head: head("timeline", input, settings, request, window), items, left_out })
+}
+
+/// What happened around one incident, without what has nothing to do with it. `others` hold those of the same time.
+pub(crate) fn told_of(
+    incident: &Incident,
+    others: &[Incident],
+    input: &Input,
+    settings: &Settings,
+    firings: &[(&Slo, Firing)],
+    window: Window,
+) -> Told {
+    let beside: Vec<Incident> =
+        others.iter().filter(|other| incident.concurrent.contains(&other.id)).cloned().collect();
+    timeline::tell(&Scene {
         input,
         settings,
-        incidents: &incidents,
-        one: one.is_some(),
+        incidents: std::slice::from_ref(incident),
+        one: true,
         beside: &beside,
-        firings: &firings,
-        window,
-    };
-    let Told { items, left_out } = timeline::tell(&scene);
-    Ok(TimelineReport { head: head("timeline", input, settings, request, window), items, left_out })
+        firings,
+        window: around(incident, input, window),
+    })
+}
+
+/// The pages that fired in a window, by objective.
+pub(crate) fn firings<'a>(
+    input: &Input,
+    settings: &'a Settings,
+    request: &Request,
+    window: Window,
+) -> Vec<(&'a Slo, Firing)> {
+    let horizon = horizon(input, request);
+    let defined = settings.slos.par_iter().filter_map(|slo| Some((slo, period::seconds(&slo.window, window.until)?)));
+    let fired = defined.flat_map_iter(|(slo, period_s)| {
+        let tally = Tally::new(slo, settings, input, horizon);
+        alerts::history(slo, &tally, window, period_s).into_iter().map(move |firing| (slo, firing))
+    });
+    fired.collect()
 }
 
 /// The incidents with what each of them cost the objectives.
@@ -394,7 +446,7 @@ fn stale(input: &Input, tally: &Tally<'_>, window: Window, now: Timestamp) -> bo
 }
 
 /// The last moment that the store can know of: the newest result, unless a stretch up to now was asked for.
-fn horizon(input: &Input, request: &Request) -> Timestamp {
+pub(crate) fn horizon(input: &Input, request: &Request) -> Timestamp {
     let newest = input.newest.unwrap_or(request.now);
     match request.window {
         Some(_) => newest.max(request.now),
@@ -405,6 +457,18 @@ fn horizon(input: &Input, request: &Request) -> Timestamp {
 fn head(kind: &'static str, input: &Input, settings: &Settings, request: &Request, window: Window) -> Head {
     let generated_from = digest::inputs(input, settings, window);
     Head { schema: SCHEMA, kind, window, generated_from, warnings: doubts::of(input, window, request.now) }
+}
+
+impl Report {
+    /// The stretch that is reported.
+    #[must_use]
+    pub fn window(&self) -> Window {
+        match self {
+            Report::Slo(report) => report.head.window,
+            Report::Incidents(report) => report.head.window,
+            Report::Timeline(report) => report.head.window,
+        }
+    }
 }
 
 impl SloReport {

@@ -11,6 +11,7 @@ mod incidents;
 mod init;
 mod note;
 pub(crate) mod report;
+mod results_csv;
 pub(crate) mod run;
 mod store;
 

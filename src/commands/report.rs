@@ -1,5 +1,6 @@
 //! `authprobe report`: judges what is stored and writes a report of it.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +10,9 @@ use indicatif::ProgressBar;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use reports::chart::drawing::Drawing;
 use reports::formats::{Format, Layout, render};
+use reports::full;
 use reports::report::{self, Error, Kind, Request};
 use reports::schema;
 use reports::settings::Settings;
@@ -34,7 +37,9 @@ Examples:
   authprobe report slo
   authprobe report incidents --last 7d
   authprobe report timeline --incident i-6c4cf8004351
-  authprobe report slo --from 2026-11-01 --until 2026-12-01 -o november.json
+  authprobe report incidents --incident i-6c4cf8004351 -o post-mortem.md
+  authprobe report slo --from 2026-11-01 --until 2026-12-01 -o november.html
+  authprobe report incidents --last 1d --charts pictures
   authprobe report schema > report.schema.json
 
 Without a window, objectives are judged over their own, and the other reports cover the last 30 days.
@@ -69,13 +74,17 @@ pub(crate) struct Report {
     #[arg(long, value_name = "ID")]
     incident: Option<String>,
 
-    /// Form of the report: text or json [default: by the ending of -o, else text]
+    /// Form of the report: text, markdown, html, json or csv [default: by the ending of -o, else text]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
 
     /// File to write instead of standard output; it appears when it is complete
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Directory to write the charts of the report to, each as SVG and as PNG
+    #[arg(long, value_name = "DIR")]
+    charts: Option<PathBuf>,
 
     /// Make the exit status 1 for this as well
     #[arg(long, value_enum, value_name = "STATUS")]
@@ -108,6 +117,10 @@ struct Wrong(String);
 pub(crate) fn run(args: Report) -> anyhow::Result<Exit> {
     let now = Timestamp::now();
     if args.kind == KindName::Schema {
+        if args.charts.is_some() {
+            eprintln!("`--charts` goes with `report slo`, `report incidents` and `report timeline`");
+            return Ok(Exit::Usage);
+        }
         let text = serde_json::to_string_pretty(&schema::of_reports()).context("the JSON Schema cannot be written")?;
         write(args.output.as_deref(), |_| format!("{text}\n"))?;
         return Ok(Exit::Fine);
@@ -133,18 +146,23 @@ pub(crate) fn run(args: Report) -> anyhow::Result<Exit> {
     let Locator::Sqlite(path) = &locator;
     let progress = ProgressBar::new_spinner().with_message("reading the store");
     progress.enable_steady_tick(Duration::from_millis(200));
-    let built = Reader::open(path).map_err(Error::from).and_then(|reader| report::build(&reader, &settings, &request));
+    let built = Reader::open(path)
+        .map_err(Error::from)
+        .and_then(|reader| full::build(&reader, &settings, &request, format, args.charts.is_some()));
     progress.finish_and_clear();
-    let report = match built {
-        Ok(report) => report,
+    let full = match built {
+        Ok(full) => full,
         Err(error @ Error::UnknownIncident(_)) => {
             eprintln!("{error}");
             return Ok(Exit::Usage);
         }
         Err(error @ Error::Store(_)) => return Err(error.into()),
     };
-    write(args.output.as_deref(), |layout| render(&report, format, layout))?;
-    Ok(exit(&report, args.fail_on))
+    if let Some(directory) = &args.charts {
+        write_charts(directory, &full.charts)?;
+    }
+    write(args.output.as_deref(), |layout| render(&full, format, layout))?;
+    Ok(exit(&full.report, args.fail_on))
 }
 
 /// Writes a page to a file, or to standard output in its layout.
@@ -159,6 +177,21 @@ fn write(output: Option<&Path>, page: impl FnOnce(Layout) -> String) -> anyhow::
             Ok(out.write_all(page(layout()).as_bytes()).and_then(|()| out.flush())?)
         }
     }
+}
+
+/// Writes each chart to two files of a directory, which is made where there is none.
+fn write_charts(directory: &Path, charts: &[Drawing]) -> anyhow::Result<()> {
+    if charts.is_empty() {
+        eprintln!("no chart was drawn: nothing was recorded in this window");
+    }
+    fs::create_dir_all(directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    for chart in charts {
+        let svg = chart.chart().svg;
+        file::replace(&directory.join(format!("{}.svg", chart.name())), |to| Ok(to.write_all(svg.as_bytes())?))?;
+        let png = chart.png()?;
+        file::replace(&directory.join(format!("{}.png", chart.name())), |to| Ok(to.write_all(&png)?))?;
+    }
+    Ok(())
 }
 
 fn request(args: &Report, now: Timestamp) -> Result<Request, Wrong> {

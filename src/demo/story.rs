@@ -10,7 +10,8 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use reports::formats::{Format, Layout, render};
-use reports::report::{self, Kind, Request};
+use reports::full;
+use reports::report::{Kind, Request};
 use reports::settings::Settings;
 use storage::locator::Locator;
 use storage::record::Record;
@@ -29,6 +30,15 @@ use crate::output;
 
 /// Name of the store in the demo's directory.
 const STORE: &str = "authprobe.db";
+
+/// Forms in which each report is written, with their endings.
+const FORMATS: [(Format, &str); 5] = [
+    (Format::Text, "txt"),
+    (Format::Markdown, "md"),
+    (Format::Html, "html"),
+    (Format::Json, "json"),
+    (Format::Csv, "csv"),
+];
 
 /// What happens, and at which second of the story.
 const SCENES: [(u64, Scene); 6] = [
@@ -159,21 +169,22 @@ impl Stage {
         let mut written = Vec::new();
         for (kind, name) in [(Kind::Timeline, "timeline"), (Kind::Incidents, "incidents"), (Kind::Slo, "slo")] {
             let request = Request { kind, window: None, incident: None, now: Timestamp::now() };
-            let report = report::build(&reader, judging, &request)?;
-            for (format, ending) in [(Format::Text, "txt"), (Format::Json, "json")] {
+            for (format, ending) in FORMATS {
+                let report = full::build(&reader, judging, &request, format, false)?;
                 let file = self.dir.join(format!("{name}.{ending}"));
                 file::replace(&file, |to| Ok(to.write_all(render(&report, format, Layout::default()).as_bytes())?))?;
                 written.push(file);
-            }
-            if kind != Kind::Timeline {
-                let page = render(&report, Format::Text, Layout { colour, ..Layout::default() });
-                writeln!(output::stdout(), "{page}")?;
+                if kind != Kind::Timeline && format == Format::Text {
+                    let page = render(&report, format, Layout { colour, ..Layout::default() });
+                    writeln!(output::stdout(), "{page}")?;
+                }
             }
         }
         say("written:");
         for file in written.iter().chain([&self.config]) {
             say(&format!("  {}", file.display()));
         }
+        say(&format!("look first at {}, in a browser", self.dir.join("incidents.html").display()));
         say(&format!("look further: authprobe report timeline -c {}", self.config.display()));
         Ok(())
     }

@@ -105,6 +105,33 @@ async fn an_export_may_be_cut_and_written_to_a_file() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_report_and_an_export_take_the_form_that_their_file_ends_in() -> Result<()> {
+    let dir = TempDir::with_prefix("authprobe-import-")?;
+    fs::write(dir.path().join("story.ndjson"), story()?)?;
+    authprobe(dir.path(), &["import", "story.ndjson"]).await?.told(0);
+    let window = ["--from", "2026-11-01", "--until", "2026-11-02"];
+    for (file, begins, holds) in [
+        ("page.html", "<!DOCTYPE html>", "What broke"),
+        ("page.md", "# ", "Trigger and contributing changes"),
+        ("page.csv", "incident,severity,", "signature_invalid"),
+        ("page.txt", "Incidents, ", "failing"),
+    ] {
+        let arguments = [&["report", "incidents", "-o", file], &window[..]].concat();
+        authprobe(dir.path(), &arguments).await?.with(0);
+        let page = fs::read_to_string(dir.path().join(file))?;
+        ensure!(page.starts_with(begins) && page.contains(holds), "{file}: {page}");
+    }
+    authprobe(dir.path(), &["export", "-o", "results.csv"]).await?.told(0);
+    let table = fs::read_to_string(dir.path().join("results.csv"))?;
+    ensure!(table.starts_with("time,target,probe,kind,") && table.lines().count() > 2_000, "{table}");
+    ensure!(
+        authprobe(dir.path(), &["export", "--format", "csv"]).await?.with(0) == table,
+        "the same on standard output"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_change_that_is_added_by_hand_is_listed_once() -> Result<()> {
     let dir = TempDir::with_prefix("authprobe-import-")?;
     let add = [

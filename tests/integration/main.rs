@@ -5,6 +5,7 @@ mod canary;
 mod certificates;
 mod changes;
 mod changes_command;
+mod charts;
 mod daemon;
 mod demo_api;
 mod harness;

@@ -3,18 +3,35 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::report::Report;
+use crate::full::FullReport;
 
+pub mod csv;
+mod facts;
+pub mod html;
 pub mod json;
+pub mod markdown;
+mod telling;
 pub mod text;
+mod words;
+
+/// Rows of a table of one incident that a page shows.
+const MOST_ROWS: usize = 100;
+/// Names that a page shows in a row.
+const MOST_NAMES: usize = 60;
 
 /// A form of report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// For a terminal.
     Text,
+    /// For a wiki, a ticket or a repository.
+    Markdown,
+    /// For a browser or paper: one file.
+    Html,
     /// For other programs.
     Json,
+    /// For spreadsheets.
+    Csv,
 }
 
 /// How text is laid out.
@@ -28,21 +45,18 @@ pub struct Layout {
 
 /// A form that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UnknownFormat {
-    /// It is planned.
-    #[error("the format `{0}` comes with a later version: use `text` or `json`")]
-    Later(String),
-    /// Nobody has heard of it.
-    #[error("unknown format `{0}`: use `text` or `json`")]
-    Unknown(String),
-}
+#[error("unknown format `{0}`: use `text`, `markdown`, `html`, `json` or `csv`")]
+pub struct UnknownFormat(String);
 
 /// Writes a report in a form. Ends with a line break.
 #[must_use]
-pub fn render(report: &Report, format: Format, layout: Layout) -> String {
+pub fn render(full: &FullReport, format: Format, layout: Layout) -> String {
     match format {
-        Format::Text => text::render(report, layout),
-        Format::Json => json::render(report),
+        Format::Text => text::render(full, layout),
+        Format::Markdown => markdown::render(full),
+        Format::Html => html::render(full),
+        Format::Json => json::render(&full.report),
+        Format::Csv => csv::render(full),
     }
 }
 
@@ -54,8 +68,8 @@ impl Format {
     pub fn of_ending(ending: &str) -> Result<Format, UnknownFormat> {
         match ending.to_ascii_lowercase().as_str() {
             "txt" | "log" => Ok(Format::Text),
-            "md" => "markdown".parse(),
-            "htm" => "html".parse(),
+            "md" => Ok(Format::Markdown),
+            "htm" => Ok(Format::Html),
             word => word.parse(),
         }
     }
@@ -67,9 +81,11 @@ impl FromStr for Format {
     fn from_str(word: &str) -> Result<Format, UnknownFormat> {
         match word {
             "text" => Ok(Format::Text),
+            "markdown" => Ok(Format::Markdown),
+            "html" => Ok(Format::Html),
             "json" => Ok(Format::Json),
-            "markdown" | "html" | "csv" => Err(UnknownFormat::Later(word.to_owned())),
-            _ => Err(UnknownFormat::Unknown(word.chars().take(40).collect())),
+            "csv" => Ok(Format::Csv),
+            _ => Err(UnknownFormat(word.chars().take(40).collect())),
         }
     }
 }
@@ -78,7 +94,10 @@ impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Format::Text => "text",
+            Format::Markdown => "markdown",
+            Format::Html => "html",
             Format::Json => "json",
+            Format::Csv => "csv",
         })
     }
 }
@@ -95,11 +114,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_known_but_missing_format_is_told_from_an_unknown_one() {
-        assert_eq!("json".parse(), Ok(Format::Json));
+    fn every_format_is_found_by_its_name_and_by_the_endings_of_files() {
+        for format in [Format::Text, Format::Markdown, Format::Html, Format::Json, Format::Csv] {
+            assert_eq!(format.to_string().parse(), Ok(format));
+        }
         assert_eq!(Format::of_ending("TXT"), Ok(Format::Text));
-        let message = Format::of_ending("md").unwrap_err().to_string();
-        assert_eq!(message, "the format `markdown` comes with a later version: use `text` or `json`");
+        assert_eq!(Format::of_ending("md"), Ok(Format::Markdown));
+        assert_eq!(Format::of_ending("htm"), Ok(Format::Html));
+        assert_eq!(Format::of_ending("csv"), Ok(Format::Csv));
         assert!("yaml".parse::<Format>().unwrap_err().to_string().starts_with("unknown format `yaml`"));
     }
 }

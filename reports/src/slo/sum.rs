@@ -7,11 +7,11 @@ use crate::settings::{Method, Missing, Slo, ratio};
 use crate::tally::{Counts, Event, Tally};
 
 /// What the three methods come to.
-pub(super) struct Sum {
+pub(crate) struct Sum {
     /// Events, or slices.
-    pub(super) counts: Counts,
+    pub(crate) counts: Counts,
     /// Share of good.
-    pub(super) sli: Option<f64>,
+    pub(crate) sli: Option<f64>,
     /// The same if all that was not seen had been bad.
     pub(super) low: Option<f64>,
     /// The same if all that was not seen had been good.
@@ -19,14 +19,14 @@ pub(super) struct Sum {
     /// The same without corrections.
     pub(super) raw: Option<f64>,
     /// Bad events or slices that are allowed.
-    pub(super) allowed: f64,
+    pub(crate) allowed: f64,
     /// Share of what is allowed that was used up.
-    pub(super) consumed: Option<f64>,
+    pub(crate) consumed: Option<f64>,
 }
 
 impl Sum {
     /// Counts a window as the objective's method says.
-    pub(super) fn of(slo: &Slo, tally: &Tally<'_>, window: Window) -> Sum {
+    pub(crate) fn of(slo: &Slo, tally: &Tally<'_>, window: Window) -> Sum {
         match slo.method {
             Method::Occurrences => Sum::of_events(slo, tally, window),
             Method::Timeslices => Sum::of_slices(slo, tally, window),
@@ -140,6 +140,21 @@ pub(crate) fn effective(slo: &Slo, counts: &Counts) -> (f64, f64) {
         Missing::Exclude => (good, bad),
         Missing::Bad => (good, bad + missing),
         Missing::Good => (good + missing, bad),
+    }
+}
+
+/// What a slice spends of an error budget, and what is planned in it, in the unit that the objective's method counts in.
+/// Spent ÷ (tolerance × planned), summed over the slices of a window, is the share of its budget that is used up.
+pub(crate) fn spent(slo: &Slo, slice: &Counts) -> (f64, f64) {
+    match slo.method {
+        Method::Occurrences => (effective(slo, slice).1, slice.expected() as f64),
+        Method::Timeslices => {
+            let mut one = Counts::default();
+            verdict(slo, slice).into_iter().for_each(|event| one.add(event, 1));
+            (effective(slo, &one).1, 1.0)
+        }
+        Method::RatioTimeslices if slice.expected() > 0 => (sli(slo, slice).map_or(0.0, |good| 1.0 - good), 1.0),
+        Method::RatioTimeslices => (0.0, 0.0),
     }
 }
 

@@ -100,7 +100,7 @@ proptest! {
         for kind in [Kind::Slo, Kind::Incidents, Kind::Timeline] {
             let page = |records: &Vec<Record>| {
                 let report = build_from(&Input::from_records(records.clone()), &settings(), &request(kind, None)).unwrap();
-                render(&report, Format::Json, Layout::default())
+                render(&report.into(), Format::Json, Layout::default())
             };
             prop_assert_eq!(page(&records), page(&shuffled));
         }

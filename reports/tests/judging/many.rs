@@ -93,7 +93,8 @@ fn requests() -> Vec<Request> {
 /// page ends with a success, whose start is taken to lie on the beat.
 fn page(input: &Input, settings: &Settings, request: &Request) -> String {
     let report = build_from(input, settings, request).unwrap();
-    let mut json: serde_json::Value = serde_json::from_str(&render(&report, Format::Json, Layout::default())).unwrap();
+    let mut json: serde_json::Value =
+        serde_json::from_str(&render(&report.into(), Format::Json, Layout::default())).unwrap();
     json.as_object_mut().unwrap().remove("generated_from");
     for slo in json.get_mut("slos").and_then(|slos| slos.as_array_mut()).into_iter().flatten() {
         let slo = slo.as_object_mut().unwrap();

@@ -25,7 +25,7 @@ fn every_report_keeps_to_the_schema_and_a_broken_one_does_not() {
     let schema = compiler.compile("report", &mut schemas).unwrap();
     for kind in [Kind::Slo, Kind::Incidents, Kind::Timeline] {
         for (records, settings) in [(day(), settings()), (day(), Settings::default()), (Vec::new(), settings())] {
-            let page = render(&report(records, &settings, kind), Format::Json, Layout::default());
+            let page = render(&report(records, &settings, kind).into(), Format::Json, Layout::default());
             let mut page: Value = serde_json::from_str(&page).unwrap();
             schemas.validate(&page, schema).unwrap_or_else(|error| unreachable!("{kind:?}: {error:#}"));
             page["window"] = Value::Null;

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use reports::formats::Format;
+use reports::full::{self, FullReport};
 use reports::input::Input;
 use reports::report::{Kind, Report, Request, build_from};
 use reports::settings::{Correction, Settings, Slo};
@@ -202,6 +204,12 @@ pub(crate) fn settings() -> Settings {
 
 pub(crate) fn request(kind: Kind, window: Option<Window>) -> Request {
     Request { kind, window, incident: None, now: at("15:00:00") }
+}
+
+/// The report and what stands beside it in a format.
+pub(crate) fn full(records: Vec<Record>, settings: &Settings, kind: Kind, format: Format) -> FullReport {
+    let shown = window("10:00:00", "15:00:00");
+    full::build_from(&Input::from_records(records), settings, &request(kind, Some(shown)), format).unwrap()
 }
 
 pub(crate) fn report(records: Vec<Record>, settings: &Settings, kind: Kind) -> Report {

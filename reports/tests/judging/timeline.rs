@@ -137,7 +137,7 @@ fn what_people_said_stands_as_a_note_wherever_it_was_said() {
     }
     let all = timeline(with_verdicts(), Some(window("12:00:00", "23:30:00")), None);
     assert_eq!(find(&all, "i-elsewhere is rejected").1.role, Role::Unrelated);
-    let page = render(&Report::Timeline(all), Format::Text, Layout::default());
+    let page = render(&Report::Timeline(all).into(), Format::Text, Layout::default());
     assert!(page.contains("\\u{202e}") && !page.contains('\u{202e}'), "{page}");
 }
 
@@ -222,7 +222,7 @@ fn incidents_of_the_same_time_stand_in_the_timeline_of_one_and_in_its_report() {
     assert_eq!(names(beside, SourceKind::Incident), [shop, own]);
     assert!(beside.at.lo < at("12:51:00") && first < find(&one, "begins to fail").0);
     assert!(one.items.iter().all(|item| !item.title.contains("shop/login")));
-    let page = render(&report(records, &Settings::default(), Kind::Incidents), Format::Text, Layout::default());
+    let page = render(&report(records, &Settings::default(), Kind::Incidents).into(), Format::Text, Layout::default());
     assert!(page.contains(&format!("concurrent {own}")) && page.contains(&format!("concurrent {shop}")), "{page}");
 }
 
@@ -268,7 +268,7 @@ fn too_much_is_left_out_by_what_matters_least_and_counted() {
     assert_eq!(report.left_out, [LeftOut { role: Role::Unrelated, count: 12_000 + related - 10_000 }]);
     assert!(find(&report, "key revoked").1.role == Role::Trigger);
     assert_eq!(names(report.items.last().unwrap(), SourceKind::Change), ["x-11999"]);
-    let page = render(&Report::Timeline(report.clone()), Format::Text, Layout::default());
+    let page = render(&Report::Timeline(report.clone()).into(), Format::Text, Layout::default());
     assert!(
         page.ends_with(&format!(
             "left out: {} unrelated; without --incident, or in a shorter window, they are shown\n",

@@ -1,4 +1,4 @@
-//! Lets the project's own judging make its report of a played scene, in this process.
+//! Lets the project's own judging make its reports of a played scene, in this process.
 
 use std::time::Instant;
 
@@ -14,18 +14,20 @@ use storage::window::Window;
 
 use crate::scene::Played;
 
-/// A report and what it was made of.
+/// The reports and what they were made of.
 #[derive(Debug, Clone)]
 pub struct Judgement {
     /// The public JSON of `report incidents`.
     pub report: Value,
+    /// The public JSON of `report timeline`.
+    pub timeline: Value,
     /// The changes with the targets that the configuration links them to.
     pub changes: Vec<Change>,
-    /// How long it took to build, in milliseconds.
+    /// How long the report of incidents took to build, in milliseconds.
     pub took_ms: f64,
 }
 
-/// Makes the report of a played scene.
+/// Makes the reports of a played scene.
 ///
 /// # Errors
 /// When the model cannot be read or the report cannot be written as JSON.
@@ -33,7 +35,7 @@ pub fn judge(played: &Played) -> anyhow::Result<Judgement> {
     judge_records(played.records.clone(), &played.settings, played.now)
 }
 
-/// Makes the report of records.
+/// Makes the reports of records.
 ///
 /// # Errors
 /// When the model cannot be read or the report cannot be written as JSON.
@@ -45,5 +47,8 @@ pub fn judge_records(records: Vec<Record>, settings: &Settings, now: Timestamp) 
     let begun = Instant::now();
     let report = build_from(&input, settings, &request).context("the report cannot be built")?;
     let took_ms = begun.elapsed().as_secs_f64() * 1000.0;
-    Ok(Judgement { report: serde_json::to_value(&report)?, changes: input.changes, took_ms })
+    let request = Request { kind: Kind::Timeline, ..request };
+    let timeline = build_from(&input, settings, &request).context("the timeline cannot be built")?;
+    let (report, timeline) = (serde_json::to_value(&report)?, serde_json::to_value(&timeline)?);
+    Ok(Judgement { report, timeline, changes: input.changes, took_ms })
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cases::{self, Case};
 use crate::judge::judge_records;
+use crate::score::closure::Closure;
 use crate::score::verdicts::{Scored, score};
 
 /// Plays and scores cases for the seeds from `from` up to, not including, `until`.
@@ -37,8 +38,9 @@ pub fn run(chosen: &[Case], from: u64, until: u64, decoys: Option<u32>) -> anyho
 
 fn one(case: &Case, seed: u64, decoys: u32) -> anyhow::Result<Scored> {
     let played = cases::play(case, seed, decoys);
-    let judged = judge_records(played.records, &played.settings, played.now)?;
-    Ok(score(&played.truth, &judged.report, &judged.changes, judged.took_ms))
+    let judged = judge_records(played.records.clone(), &played.settings, played.now)?;
+    let closure = Closure::of(&played.records, &judged.report, &judged.timeline);
+    Ok(Scored { closure, ..score(&played.truth, &judged.report, &judged.changes, judged.took_ms) })
 }
 
 /// The decoy load of a seed: 5, 80 and 400 changes a day in turn where none is given.

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::score::baselines;
+use crate::score::closure::Closure;
 use crate::score::matching::Pairs;
 use crate::score::statistics::{brier, calibration_error, mcnemar, median, wilson};
 use crate::score::verdicts::{Scored, Scoring};
+
+/// Probabilities from which an answer is given, for the curve of risk and coverage.
+const BOUNDS: [f64; 10] = [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95];
 
 /// The figures of some scenes.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +75,10 @@ pub struct Figures {
     pub baselines: Vec<f64>,
     /// Sum of the credits.
     pub credit: f64,
+    /// Confidence and credit of each answer that names a change.
+    pub named_answers: Vec<(f64, f64)>,
+    /// Whether all that the reports name exists.
+    pub closure: Closure,
 }
 
 impl Figures {
@@ -114,6 +122,7 @@ impl Figures {
             self.quiet += 1.0;
             self.quiet_right += f64::from(u8::from(scene.spurious == 0));
         }
+        self.closure.add(&scene.closure);
         self.spurious += scene.spurious;
         self.pairs.both += scene.pairs.both;
         self.pairs.report_only += scene.pairs.report_only;
@@ -160,6 +169,7 @@ impl Figures {
         if answer.verdict == "change" {
             self.named += 1.0;
             self.named_right += answer.credit;
+            self.named_answers.push((answer.confidence, answer.credit));
         }
         self.ambiguous += one(answer.verdict == "ambiguous");
         self.answers.push((answer.confidence, answer.credit));
@@ -267,6 +277,8 @@ fn summary(page: &mut String, scenes: &[Scored]) {
     line("quiet scenes without an incident", format!("{} of {}", figures.quiet_right, figures.quiet), "");
     line("reported incidents about nothing", figures.spurious.to_string(), "");
     line("grouping, pairwise F1", format!("{:.4}", figures.grouping()), "≥ 0.95");
+    let Closure { named, found, .. } = figures.closure;
+    line("evidence that exists", format!("{found} of {named}"), "all");
     line("trigger", format!("{:.4} of {}", share(figures.triggers_right, figures.triggers), figures.triggers), "");
     let took: Vec<f64> = scenes.iter().map(|scene| scene.took_ms).collect();
     line(
@@ -274,7 +286,34 @@ fn summary(page: &mut String, scenes: &[Scored]) {
         format!("{:.1} {:.1}", median(&took), took.iter().copied().fold(0.0, f64::max)),
         "",
     );
+    coverage(page, &figures);
     comparison(page, scenes);
+}
+
+/// What is right, and how much is answered, where only what is likelier than a bound is answered.
+fn coverage(page: &mut String, figures: &Figures) {
+    page.push_str("\n| answered from | changes named | precision | its Wilson lower bound | answered, % of all | right of these |\n");
+    page.push_str("|---:|---:|---:|---:|---:|---:|\n");
+    let all = figures.incidents as f64;
+    for bound in BOUNDS {
+        let (named, named_right) = above(&figures.named_answers, bound);
+        let (answered, right) = above(&figures.answers, bound);
+        let (low, _) = wilson(named_right, named);
+        let _ = writeln!(
+            page,
+            "| {bound:.2} | {} | {:.4} | {low:.4} | {} | {:.4} |",
+            named,
+            share(named_right, named),
+            percent(answered, all),
+            share(right, answered),
+        );
+    }
+}
+
+/// Answers whose confidence reaches a bound, and the sum of their credits.
+fn above(answers: &[(f64, f64)], bound: f64) -> (f64, f64) {
+    let reach = answers.iter().filter(|(confidence, _)| *confidence >= bound);
+    reach.fold((0.0, 0.0), |(count, sum), (_, credit)| (count + 1.0, sum + credit))
 }
 
 /// Against the best simple rule on the cases that invite a wrong answer.

@@ -41,6 +41,14 @@ fn verdicts_reach_their_targets() {
     for (name, value, most) in most {
         assert!(value <= most, "{name}: {value:.4}, at most {most}");
     }
+    let closure = &figures.closure;
+    assert!(
+        closure.lost.is_empty() && closure.named > 10_000,
+        "{} of {}: {:?}",
+        closure.found,
+        closure.named,
+        closure.lost
+    );
     let simple = figures.baselines.iter().copied().fold(0.0, f64::max) / figures.incidents as f64;
     assert!(figures.accuracy() > simple, "the best simple rule is right in {simple:.3}");
 }

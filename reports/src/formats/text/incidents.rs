@@ -1,8 +1,10 @@
 //! Incidents for a terminal: what failed, since when, and what is behind it.
 
-use super::{BAD, GOOD, Page, STRONG, UNSURE};
+use super::{BAD, GOOD, Page, STRONG, UNSURE, spark};
 use crate::cause::{Cause, Verdict};
-use crate::incident::{Incident, Severity, Tag};
+use crate::formats::{telling, words};
+use crate::full::Story;
+use crate::incident::{Incident, Severity};
 use crate::report::IncidentsReport;
 use crate::summary::{Spread, Summary};
 use crate::wording;
@@ -16,20 +18,25 @@ const MOST_OTHERS: usize = 3;
 const MOST_CONCURRENT: usize = 10;
 /// The agent that needs no mention.
 const LOCAL: &str = "local";
-/// Probability from which another explanation is told.
-const WORTH_TELLING: f64 = 0.01;
 
 /// Writes the report.
-pub(super) fn write(report: &IncidentsReport, page: &mut Page) {
+pub(super) fn write(report: &IncidentsReport, stories: &[Story], page: &mut Page) {
     page.head("Incidents", &report.head);
     if report.incidents.is_empty() {
         page.line("No incident.");
+    }
+    if report.incidents.len() > 1 {
+        page.table(
+            &["incident", "severity", "began", "lasted", "targets", "cause"],
+            report.incidents.iter().map(row).collect(),
+        );
+        page.line("");
     }
     for (number, incident) in report.incidents.iter().enumerate() {
         if number > 0 {
             page.line("");
         }
-        block(incident, page);
+        block(incident, stories.get(number), page);
     }
     if report.incidents.len() > 1 {
         page.line("");
@@ -39,6 +46,17 @@ pub(super) fn write(report: &IncidentsReport, page: &mut Page) {
         page.paragraph("recovery", &spread(recover_s));
         page.paragraph("", "all from the middle of the start; no mean, since a few long ones would make it");
     }
+}
+
+fn row(incident: &Incident) -> Vec<String> {
+    vec![
+        incident.id.clone(),
+        words::severity(incident.severity).to_owned(),
+        wording::moment(incident.start.lo),
+        telling::lasted(incident),
+        telling::short(&wording::list(incident.targets())),
+        telling::short(&telling::cause(incident)),
+    ]
 }
 
 fn spread(spread: &Spread) -> String {
@@ -57,14 +75,14 @@ fn spread(spread: &Spread) -> String {
     }
 }
 
-fn block(incident: &Incident, page: &mut Page) {
+fn block(incident: &Incident, story: Option<&Story>, page: &mut Page) {
     let style = match incident.severity {
         Severity::Security | Severity::Critical | Severity::Major => BAD,
         Severity::Minor => UNSURE,
     };
-    let (severity, id) = (page.paint(style, severity(incident.severity)), page.paint(STRONG, &incident.id));
+    let (severity, id) = (page.paint(style, words::severity(incident.severity)), page.paint(STRONG, &incident.id));
     let targets = wording::harmless(&wording::list(incident.targets()));
-    let tags: String = incident.tags.iter().map(|tag| format!(" [{}]", tag_words(*tag))).collect();
+    let tags: String = incident.tags.iter().map(|tag| format!(" [{}]", words::tag(*tag))).collect();
     page.line(&format!("{severity}  {targets}  {id}{tags}"));
     let detected =
         incident.durations_s.detect.map_or(String::new(), |detect| format!(" ({} later)", wording::seconds(detect)));
@@ -76,7 +94,7 @@ fn block(incident: &Incident, page: &mut Page) {
         }
         (Some(_) | None, _) => page.paragraph("ended", "not yet"),
     }
-    for episode in &incident.episodes {
+    for (number, episode) in incident.episodes.iter().enumerate() {
         let share = wording::percent(Some(episode.share));
         let meaning = episode.reason.map_or("no reason given", wording::reason);
         let (path, reason) = (episode.path(), wording::reason_word(episode.reason));
@@ -85,7 +103,11 @@ fn block(incident: &Incident, page: &mut Page) {
             format!("{path}: {meaning} ({reason}); {} of {} ({share}){seen_by}", episode.failed, episode.executed);
         page.paragraph("failing", &text);
         if let Some(detail) = &episode.detail {
-            page.paragraph("", &format!("“{detail}”"));
+            page.paragraph("", &format!("“{}”", telling::short(detail)));
+        }
+        if let Some(strip) = story.and_then(|story| story.strips.get(number)).and_then(Option::as_ref) {
+            let [from, until] = telling::ends(strip.window);
+            page.paragraph("", &format!("{from} {} {until}", spark::line(strip)));
         }
     }
     if !incident.healthy.is_empty() {
@@ -119,7 +141,11 @@ fn cause(incident: &Incident, page: &mut Page) {
     let none = format!("none of the recorded changes ({:.2})", incident.none_probability);
     let told = match (incident.verdict, incident.causes.first()) {
         (Verdict::Change, Some(cause)) => {
-            page.titled(GOOD, &format!("{} cause ({:.2})", capital(cause.label), cause.probability), &cause.says);
+            page.titled(
+                GOOD,
+                &format!("{} cause ({:.2})", words::capital(cause.label), cause.probability),
+                &cause.says,
+            );
             Some(cause)
         }
         (Verdict::None, _) => {
@@ -140,48 +166,24 @@ fn cause(incident: &Incident, page: &mut Page) {
     if let Some(cause) = told {
         evidence(cause, page);
     }
-    let others =
-        incident.causes.iter().skip(usize::from(told.is_some())).filter(|cause| cause.probability >= WORTH_TELLING);
+    let others = incident
+        .causes
+        .iter()
+        .skip(usize::from(told.is_some()))
+        .filter(|cause| cause.probability >= telling::WORTH_TELLING);
     for cause in others.take(MOST_OTHERS) {
         page.paragraph("considered", &format!("{} ({:.2})", cause.says, cause.probability));
     }
-    if incident.verdict != Verdict::None && incident.none_probability >= WORTH_TELLING {
+    if incident.verdict != Verdict::None && incident.none_probability >= telling::WORTH_TELLING {
         page.paragraph("considered", &none);
     }
 }
 
 fn evidence(cause: &Cause, page: &mut Page) {
-    let ratio = |ln_lr: f64| match ln_lr.exp() {
-        ratio if ratio >= 10.0 => format!("×{ratio:.0}"),
-        ratio if ratio >= 0.1 => format!("×{ratio:.1}"),
-        ratio => format!("×{ratio:.3}"),
-    };
     for piece in cause.supports.iter().take(MOST_EVIDENCE) {
-        page.paragraph("for", &format!("{} ({})", piece.says, ratio(piece.ln_lr)));
+        page.paragraph("for", &format!("{} ({})", piece.says, telling::times(piece.ln_lr)));
     }
     for piece in cause.against.iter().take(MOST_EVIDENCE) {
-        page.paragraph("against", &format!("{} ({})", piece.says, ratio(piece.ln_lr)));
+        page.paragraph("against", &format!("{} ({})", piece.says, telling::times(piece.ln_lr)));
     }
-}
-
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Security => "SECURITY",
-        Severity::Critical => "CRITICAL",
-        Severity::Major => "MAJOR",
-        Severity::Minor => "MINOR",
-    }
-}
-
-fn tag_words(tag: Tag) -> &'static str {
-    match tag {
-        Tag::DuringMaintenance => "during maintenance",
-        Tag::ProberSide => "prober side",
-        Tag::Flapping => "flapping",
-    }
-}
-
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -4,20 +4,22 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::Layout;
+use crate::full::FullReport;
 use crate::report::{Head, Report};
 use crate::wording;
 
 mod incidents;
 mod slo;
+mod spark;
 mod timeline;
 
 /// Writes a report for a terminal.
 #[must_use]
-pub fn render(report: &Report, layout: Layout) -> String {
+pub fn render(full: &FullReport, layout: Layout) -> String {
     let mut page = Page { layout, text: String::new() };
-    match report {
-        Report::Slo(report) => slo::write(report, &mut page),
-        Report::Incidents(report) => incidents::write(report, &mut page),
+    match &full.report {
+        Report::Slo(report) => slo::write(report, &full.trends, &mut page),
+        Report::Incidents(report) => incidents::write(report, &full.stories, &mut page),
         Report::Timeline(report) => timeline::write(report, &mut page),
     }
     page.text

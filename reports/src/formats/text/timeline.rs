@@ -1,6 +1,7 @@
 //! A timeline for a terminal: one line a thing that happened, its day above.
 
 use super::{BAD, GOOD, PALE, Page, STRONG, UNSURE};
+use crate::formats::words;
 use crate::report::TimelineReport;
 use crate::timeline::{Item, Kind, LeftOut, Role, SourceKind};
 use crate::wording;
@@ -26,8 +27,10 @@ pub(super) fn write(report: &TimelineReport, page: &mut Page) {
         line(item, page);
     }
     for LeftOut { role: part, count } in &report.left_out {
-        let text =
-            format!("left out: {count} {}; without --incident, or in a shorter window, they are shown", role(*part));
+        let text = format!(
+            "left out: {count} {}; without --incident, or in a shorter window, they are shown",
+            words::role(*part)
+        );
         let told = page.paint(PALE, &text);
         page.line(&told);
     }
@@ -46,7 +49,7 @@ fn line(item: &Item, page: &mut Page) {
         format!("–{}", wording::clock(item.at.hi))
     };
     let title = page.paint(style, &item.title);
-    page.line(&format!("  {}{until:<9}  {:<12}  {title}", wording::clock(item.at.lo), role(item.role)));
+    page.line(&format!("  {}{until:<9}  {:<12}  {title}", wording::clock(item.at.lo), words::role(item.role)));
     let below = [item.detail.clone(), known_late(item), looked_up(item)];
     let below: Vec<String> = below.into_iter().filter(|part| !part.is_empty()).collect();
     if !below.is_empty() {
@@ -77,15 +80,4 @@ fn looked_up(item: &Item) -> String {
     });
     let ids: Vec<&str> = named.map(|source| source.name.as_str()).collect();
     if ids.is_empty() { String::new() } else { format!("[{}]", ids.join(" ")) }
-}
-
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::Trigger => "trigger",
-        Role::Contributing => "contributing",
-        Role::Symptom => "symptom",
-        Role::Mitigation => "mitigation",
-        Role::Context => "context",
-        Role::Unrelated => "unrelated",
-    }
 }

@@ -4,6 +4,7 @@ use storage::record::Change;
 
 use crate::dice::Dice;
 use crate::score::baselines;
+use crate::score::closure::Closure;
 use crate::score::matching::{Pairs, main_one, matched, pairs};
 use crate::score::reported::{Reported, incidents};
 use crate::truth::{Answer, TrueIncident, Truth};
@@ -30,6 +31,8 @@ pub struct Scored {
     pub pairs: Pairs,
     /// How long the report took, in milliseconds.
     pub took_ms: f64,
+    /// Whether all that its reports name exists; nothing where only one report is there.
+    pub closure: Closure,
 }
 
 /// The score of one true incident.
@@ -103,6 +106,7 @@ pub fn score(truth: &Truth, report: &serde_json::Value, changes: &[Change], took
         spurious: matched.iter().filter(|number| number.is_none()).count(),
         pairs: pairs(truth, &reported),
         took_ms,
+        closure: Closure::default(),
     }
 }
 

@@ -1,0 +1,210 @@
+//! The story of an incident in sentences that every page begins with: what failed, when, why, what it cost, what is next.
+//!
+//! They hold names from outside: the format that shows them makes them harmless.
+
+use std::collections::BTreeSet;
+
+use storage::window::Window;
+
+use super::words;
+use crate::cause::{Cause, Verdict};
+use crate::incident::{Incident, Severity, Tag};
+use crate::wording;
+
+/// Probes that a sentence names.
+const MOST_NAMED: usize = 6;
+/// Probability from which another explanation is worth telling.
+pub(super) const WORTH_TELLING: f64 = 0.01;
+
+/// What failed and how.
+pub(super) fn what(incident: &Incident) -> String {
+    let paths: BTreeSet<String> = incident.episodes.iter().map(|episode| episode.path()).collect();
+    let reasons: BTreeSet<&str> =
+        incident.episodes.iter().filter_map(|episode| episode.reason).map(wording::reason).collect();
+    let more = paths.len().saturating_sub(MOST_NAMED);
+    let mut named: Vec<String> = paths.into_iter().take(MOST_NAMED).collect();
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    let verb = if incident.end.is_some() { "failed" } else { "fails" };
+    let verb = if named.len() > 1 && incident.end.is_none() { "fail" } else { verb };
+    let why = if reasons.is_empty() { "no reason was given".to_owned() } else { wording::list(reasons) };
+    let whole = incident.episodes.iter().all(|episode| episode.share >= crate::episode::DOWN);
+    let part = if whole { "" } else { " in part" };
+    format!("{} {verb}{part}: {why}.", wording::list(named))
+}
+
+/// When, and for how long.
+pub(super) fn when(incident: &Incident) -> String {
+    let began = wording::interval(incident.start);
+    let lasted = match (incident.end, incident.durations_s.recover) {
+        (Some(end), Some(lasted)) => {
+            format!("It began {began} and ended {}, after {} (UTC).", wording::interval(end), wording::seconds(lasted))
+        }
+        (Some(_) | None, _) => format!("It began {began} (UTC) and has not ended."),
+    };
+    match incident.durations_s.detect {
+        Some(detect) => format!("{lasted} There was enough evidence {} after it began.", wording::seconds(detect)),
+        None => lasted,
+    }
+}
+
+/// What is behind it, with how sure that is.
+pub(super) fn why(incident: &Incident) -> String {
+    let mark = if incident.verdict == Verdict::None { ';' } else { ':' };
+    format!("{}{mark} {}", title(incident), why_alone(incident))
+}
+
+/// What is behind it.
+pub(super) fn why_alone(incident: &Incident) -> String {
+    match (incident.verdict, incident.causes.first()) {
+        (Verdict::Change, Some(cause)) => format!("{}.", cause.says),
+        (Verdict::None, _) | (Verdict::Change | Verdict::Ambiguous, None) => format!("{}.", incident.background),
+        (Verdict::Ambiguous, Some(cause)) => format!("perhaps {}.", cause.says),
+    }
+}
+
+/// The verdict in a few words.
+pub(super) fn title(incident: &Incident) -> String {
+    match (incident.verdict, incident.causes.first()) {
+        (Verdict::Change, Some(cause)) => {
+            format!("{} cause ({})", words::capital(cause.label), chance(cause.probability))
+        }
+        (Verdict::None, _) | (Verdict::Change, None) => {
+            format!("No recorded change explains it ({})", chance(incident.none_probability))
+        }
+        (Verdict::Ambiguous, Some(cause)) => format!("The cause is open ({} at best)", chance(cause.probability)),
+        (Verdict::Ambiguous, None) => "The cause is open".to_owned(),
+    }
+}
+
+/// How long it took, in a few words.
+pub(super) fn lasted(incident: &Incident) -> String {
+    incident.durations_s.recover.map_or("not over".to_owned(), wording::seconds)
+}
+
+/// What is behind it, in a few words.
+pub(super) fn cause(incident: &Incident) -> String {
+    match (incident.verdict, incident.causes.first()) {
+        (Verdict::Change, Some(cause)) => format!("{} ({})", cause.object, chance(cause.probability)),
+        (Verdict::Ambiguous, _) => "open".to_owned(),
+        (Verdict::None, _) | (Verdict::Change, None) => "no recorded change".to_owned(),
+    }
+}
+
+/// What it cost objectives.
+pub(super) fn cost(incident: &Incident) -> String {
+    if incident.budget.is_empty() {
+        return "It cost no objective anything.".to_owned();
+    }
+    let costs = incident.budget.iter().map(|cost| {
+        let share = cost.share.map(|share| format!(", {} of its error budget", wording::percent(Some(share))));
+        format!("{} bad events of {}{}", cost.events, cost.slo, share.unwrap_or_default())
+    });
+    format!("It cost {}.", wording::list(costs))
+}
+
+/// What a reader does next, the most urgent first.
+pub(super) fn next(incident: &Incident) -> Vec<String> {
+    let mut steps = Vec::new();
+    if incident.severity == Severity::Security {
+        let since = wording::moment(incident.start.lo);
+        steps
+            .push(format!("Find out who could have got in since {since}, and close it: this is a matter of security."));
+    }
+    if incident.end.is_none() {
+        steps.push("It is still going on: `authprobe check` shows what fails right now.".to_owned());
+    }
+    if incident.tags.contains(&Tag::ProberSide) {
+        steps.push("Another agent sees the same probes healthy: look at the prober's own network first.".to_owned());
+    }
+    match (incident.verdict, incident.causes.first()) {
+        (Verdict::Change, Some(cause)) => steps.push(of_change(incident, cause)),
+        (Verdict::Ambiguous, Some(cause)) => {
+            let rivals = incident.causes.iter().skip(1).filter(|cause| cause.probability >= WORTH_TELLING).count();
+            let others = match rivals {
+                0 => "the chance that it was none of the recorded changes".to_owned(),
+                1 => "its one rival".to_owned(),
+                more => format!("its {more} rivals"),
+            };
+            steps.push(format!("Weigh {} against {others}: the evidence is below.", ids(cause)));
+        }
+        (Verdict::None, _) | (Verdict::Change | Verdict::Ambiguous, None) => {
+            steps.push(format!("Look beyond the recorded changes: {}.", incident.background));
+        }
+    }
+    if !incident.blind_spots.is_empty() {
+        steps.push("Something could not be seen at that time: the blind spots are listed below.".to_owned());
+    }
+    if incident.confirmed.is_none() {
+        let id = &incident.id;
+        steps.push(match incident.verdict {
+            Verdict::Change => format!(
+                "Say whether this is right: `authprobe incidents confirm {id}` or `authprobe incidents reject {id}`."
+            ),
+            Verdict::None | Verdict::Ambiguous => {
+                format!("Once the cause is known, say it: `authprobe incidents confirm {id} --change ID`, or `--none`.")
+            }
+        });
+    }
+    steps
+}
+
+fn of_change(incident: &Incident, cause: &Cause) -> String {
+    let ids = ids(cause);
+    match (&incident.mitigation, incident.end.is_some()) {
+        (Some(mitigation), _) => format!(
+            "Make sure that the remedy lasts: {} at {} undid {ids}.",
+            mitigation.change,
+            wording::moment(mitigation.at)
+        ),
+        (None, true) => {
+            format!("Look at {ids}: it ended with nothing that undid it, so it can come back the same way.")
+        }
+        (None, false) => format!("Look at {ids} first: undo it, or complete it."),
+    }
+}
+
+/// The changes of an explanation, by their ids.
+fn ids(cause: &Cause) -> String {
+    wording::list(cause.changes.iter().chain(&cause.trigger).cloned())
+}
+
+/// A probability as a share of a hundred that never claims certainty.
+pub(super) fn chance(probability: f64) -> String {
+    match probability * 100.0 {
+        percent if percent > 99.0 => "over 99%".to_owned(),
+        percent if percent < 1.0 => "under 1%".to_owned(),
+        percent => format!("{percent:.0}%"),
+    }
+}
+
+/// How many times as likely a piece of evidence makes an explanation.
+pub(super) fn times(ln_lr: f64) -> String {
+    match ln_lr.exp() {
+        ratio if ratio >= 10.0 => format!("×{ratio:.0}"),
+        ratio if ratio >= 0.1 => format!("×{ratio:.1}"),
+        ratio => format!("×{ratio:.3}"),
+    }
+}
+
+/// Where a stretch begins and ends: times of day where it lies in one.
+pub(super) fn ends(window: Window) -> [String; 2] {
+    let ends = [window.from, window.until].map(wording::moment);
+    let [from, until] = &ends;
+    match from.get(..10) == until.get(..10) {
+        true => [window.from, window.until].map(wording::clock),
+        false => ends.map(|end| end.chars().take(16).collect()),
+    }
+}
+
+/// A text from outside made harmless and cut to what a page has room for.
+pub(super) fn short(text: &str) -> String {
+    const MOST: usize = 600;
+    let mut shown = wording::harmless(&text.chars().take(MOST).collect::<String>());
+    let more = text.chars().skip(MOST).count();
+    if more > 0 {
+        shown.push_str(&format!("… ({more} more characters)"));
+    }
+    shown
+}
