@@ -22,6 +22,7 @@ use crate::changes::{Context, Sources, kubernetes};
 use crate::config::schedule::Schedule;
 use crate::config::{Config, TargetConfig};
 use crate::credentials::Keeper;
+use crate::judge::Judge;
 use crate::overlap::Overlap;
 use crate::prober::{Prober, Shared};
 use crate::recorder::{self, Recorder};
@@ -69,7 +70,7 @@ pub(crate) async fn run(
     stop: CancellationToken,
     further: Option<mpsc::Receiver<Record>>,
 ) -> anyhow::Result<()> {
-    let Config { agent, targets, retention, changes, web, .. } = config;
+    let Config { agent, targets, retention, changes, web, judging, .. } = config;
     let Locator::Sqlite(path) = store;
     // Held until everything is written; before anything of the store is touched, since the other may be an older version.
     let _lock = StoreLock::take(path)?;
@@ -80,7 +81,9 @@ pub(crate) async fn run(
     let checkpointer = Checkpointer::start(path, tell)?;
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
     let (records, recorder) = Recorder::start(writer, retention, Overlap::new(path, blind), recorder::KEPT);
-    let web = Web::start(address, Parts { health: recorder.health(), records: records.clone(), guard })?;
+    let judge = Judge::start(path, Arc::new(judging), &recorder.health(), stop.clone());
+    let parts = Parts { health: recorder.health(), judged: judge.latest(), records: records.clone(), guard };
+    let web = Web::start(address, parts)?;
     let shared = Shared {
         keeper: Arc::new(Keeper::new(&key)),
         profiles: Arc::default(),
@@ -132,6 +135,7 @@ pub(crate) async fn run(
     daemon.finish_runs().await;
     sources.finish().await;
     web.finish().await;
+    judge.finish().await;
     if let Some(relay) = relay {
         relay.abort();
     }

@@ -11,6 +11,7 @@ mod exit;
 mod failing;
 mod file;
 mod fingerprint_key;
+mod judge;
 mod logging;
 mod output;
 mod overlap;

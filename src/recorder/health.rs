@@ -1,14 +1,13 @@
 //! What the recorder says of itself while it works: how many records are where, and whether the store takes more.
 
-use std::sync::{Mutex, PoisonError};
-
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::recorder::Written;
 
 /// The recorder's counts and trouble, for whoever looks at them from outside.
 #[derive(Debug, Default)]
-pub(crate) struct Health(Mutex<State>);
+pub(crate) struct Health(watch::Sender<State>);
 
 /// The recorder at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,11 +41,20 @@ pub(crate) enum Trouble {
 impl Health {
     /// The recorder as it is now.
     pub(crate) fn now(&self) -> State {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.borrow().clone()
+    }
+
+    /// Tells whenever the number of failing series becomes another.
+    pub(crate) fn turns(&self) -> watch::Receiver<State> {
+        self.0.subscribe()
     }
 
     /// Notes what has become otherwise.
-    pub(super) fn note<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn note(&self, change: impl FnOnce(&mut State)) {
+        self.0.send_if_modified(|state| {
+            let failing = state.failing;
+            change(state);
+            state.failing != failing
+        });
     }
 }

@@ -189,7 +189,10 @@ mod tests {
         std::fs::write(dir.path().join("token"), "a-right-token").unwrap();
         let guard = Guard::new(Some(Source::File(dir.path().join("token")))).unwrap();
         let (records, received) = mpsc::channel(room);
-        let state = State::new(Parts { health: Arc::default(), records, guard }, watch::channel(phase).1);
+        let state = State::new(
+            Parts { health: Arc::default(), judged: watch::channel(None).1, records, guard },
+            watch::channel(phase).1,
+        );
         (dir, state, received)
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use storage::record::Record;
 use tokio::sync::{mpsc, watch};
 
+use crate::judge::Latest;
 use crate::recorder::health::Health;
 use crate::web::token::Guard;
 
@@ -23,6 +24,8 @@ pub(crate) enum Phase {
 pub(crate) struct Parts {
     /// How the recorder does.
     pub(crate) health: Arc<Health>,
+    /// What the store says.
+    pub(crate) judged: Latest,
     /// Takes what is told.
     pub(crate) records: mpsc::Sender<Record>,
     /// Knows who may tell.
@@ -33,6 +36,8 @@ pub(crate) struct Parts {
 pub(super) struct State {
     /// How the recorder does.
     pub(super) health: Arc<Health>,
+    /// What the store says.
+    pub(super) judged: Latest,
     /// Takes what it is told.
     pub(super) records: mpsc::Sender<Record>,
     /// Knows who may tell.
@@ -43,8 +48,8 @@ pub(super) struct State {
 impl State {
     /// What is answered from, and where what is told goes.
     pub(super) fn new(parts: Parts, phase: watch::Receiver<Phase>) -> Self {
-        let Parts { health, records, guard } = parts;
-        Self { health, records, guard, phase }
+        let Parts { health, judged, records, guard } = parts;
+        Self { health, judged, records, guard, phase }
     }
 
     /// How far the daemon is now.
