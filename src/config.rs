@@ -201,10 +201,10 @@ fn parse(text: &str, base: &Path, findings: &mut Findings) -> Option<Config> {
 fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Config> {
     check::later::check(&file, root, findings);
     check::changes::check(&file, root, &mut findings.mistakes);
-    let File { store, listen, api_token, retention, agent, targets: sections, changes, .. } = file;
+    let File { store, listen, api_token, behind_proxy, retention, agent, targets: sections, changes, .. } = file;
     let (slos, corrections, model) = (file.slos, file.corrections, file.model);
     let store = locator(&store, &root.key("store"), base, findings);
-    let web = check::web::check(listen, api_token, root, base, findings);
+    let web = check::web::check(listen, api_token, behind_proxy, root, base, findings);
     let retention = check::retention::check(retention, &root.key("retention"), findings);
     if let Err(message) = check::name(&agent) {
         findings.mistakes.push(root.key("agent").mistake(message));

@@ -1,6 +1,7 @@
 //! `authprobe run`: starts the parts in order, lets them work, and stops them in order.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use storage::record::{Gap, Record};
 use storage::sqlite::checkpointer::{Checkpointer, Notice};
 use storage::sqlite::reader::Reader;
 use storage::sqlite::writer::{Checkpoint, Writer};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
@@ -32,6 +33,7 @@ use crate::schedule::grid::Grid;
 use crate::schedule::lateness::Lateness;
 use crate::schedule::timer::{Due, Lost, Slot, Timer, grace};
 use crate::store_lock::StoreLock;
+use crate::web::reading::Reading;
 use crate::web::serve::{Address, Web};
 use crate::web::state::{Parts, Phase};
 use crate::web::token::Guard;
@@ -60,7 +62,7 @@ struct Daemon {
     calendar: Option<Calendar>,
 }
 
-/// Runs until `stop`. `further` brings records of other sources into the same store.
+/// Runs until `stop`. `further` brings records of other sources into the same store; `listens` is told where it answers.
 ///
 /// # Errors
 /// When the store cannot be opened or another daemon has it, or a part cannot be started.
@@ -69,20 +71,27 @@ pub(crate) async fn run(
     store: &Locator,
     stop: CancellationToken,
     further: Option<mpsc::Receiver<Record>>,
+    listens: Option<oneshot::Sender<SocketAddr>>,
 ) -> anyhow::Result<()> {
     let Config { agent, targets, retention, changes, web, judging, .. } = config;
     let Locator::Sqlite(path) = store;
     // Held until everything is written; before anything of the store is touched, since the other may be an older version.
     let _lock = StoreLock::take(path)?;
     let address = Address::take(&web.listen).await?;
-    let guard = Guard::new(web.api_token)?;
+    if let Some((listens, taken)) = listens.zip(address.taken()) {
+        // Who does not wait for it does not need it.
+        let _ = listens.send(taken);
+    }
+    let guard = Guard::new(web.api_token.clone())?;
     let blind = blind_since(path);
     let writer = Writer::open(path)?;
     let checkpointer = Checkpointer::start(path, tell)?;
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
     let (records, recorder) = Recorder::start(writer, retention, Overlap::new(path, blind), recorder::KEPT);
-    let judge = Judge::start(path, Arc::new(judging), &recorder.health(), stop.clone());
-    let parts = Parts { health: recorder.health(), judged: judge.latest(), records: records.clone(), guard };
+    let judging = Arc::new(judging);
+    let judge = Judge::start(path, Arc::clone(&judging), &recorder.health(), stop.clone());
+    let reading = Reading::start(path, judging, &targets, &web, stop.clone());
+    let parts = Parts { health: recorder.health(), judged: judge.latest(), records: records.clone(), guard, reading };
     let web = Web::start(address, parts)?;
     let shared = Shared {
         keeper: Arc::new(Keeper::new(&key)),

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need on a Debian machine: real servers and a C compiler.
+# Installs what the tests need on a Debian machine: real servers, a browser and a C compiler.
 #   tests/install.sh             what the tests need
 #   tests/install.sh benches     what the benchmarks compare with, too
 # Run it as often as you like, as root or as somebody who may use sudo.
@@ -34,6 +34,9 @@ need /usr/lib/postgresql postgresql
 need curl curl
 # Its promtool judges the metrics.
 need promtool prometheus
+# A browser, and what steers it: the tests of the pages.
+need chromium chromium
+need chromedriver chromium-driver
 # A clock that a test can set.
 need faketime faketime
 # Runs the OpenID provider of the tests, which comes from npm; npm is in a package of its own on Debian.
@@ -41,6 +44,8 @@ need node nodejs
 need npm npm
 # Helps the scripts to read JSON.
 need python3 python3
+# What asks the API comes from PyPI.
+need /usr/share/doc/python3-venv python3-venv
 # The check of objectives counts days of other time zones.
 need /usr/share/zoneinfo/Europe/Paris tzdata
 need /usr/lib/python3/dist-packages/yaml/__init__.py python3-yaml
@@ -51,20 +56,37 @@ if [ "${1:-}" = benches ]; then
     need influxd influxdb
 fi
 
-# Installs the packages that tests/issuer locks, each by its checksum, where the tests look for them.
-issuer() {
-    source=$(dirname "$0")/issuer
-    packages=${CARGO_TARGET_DIR:-$(dirname "$0")/../target}/tmp/issuer
+# Installs the packages of npm that a directory of the tests ($1) locks, each by its checksum, where the tests look for them.
+packages() {
+    source=$(dirname "$0")/$1
+    packages=${CARGO_TARGET_DIR:-$(dirname "$0")/../target}/tmp/$1
     if cmp -s "$source/package-lock.json" "$packages/installed.json"; then return; fi
     mkdir -p "$packages"
     cp "$source/package.json" "$source/package-lock.json" "$packages"
-    say "installing the OpenID provider of the tests"
+    say "installing $2"
     (cd "$packages" && npm ci --silent --ignore-scripts --no-audit --no-fund)
     cp "$source/package-lock.json" "$packages/installed.json"
 }
 
+# Installs what asks the API everything that its description allows.
+schemathesis() {
+    version=4.32.5
+    place=${CARGO_TARGET_DIR:-$(dirname "$0")/../target}/tmp/schemathesis
+    if [ -x "$place/bin/schemathesis" ] && grep -qx "$version" "$place/installed"; then return; fi
+    say "installing schemathesis"
+    python3 -m venv "$place"
+    "$place/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
+    echo "$version" >"$place/installed"
+}
+
+all_packages() {
+    schemathesis
+    packages issuer "the OpenID provider of the tests"
+    packages browser "what judges whether everybody can use the pages"
+}
+
 if [ -z "$missing" ]; then
-    issuer
+    all_packages
     say "nothing more to do: all packages are there"
     exit 0
 fi
@@ -100,5 +122,5 @@ if command -v systemctl >/dev/null; then
         root systemctl disable -q "$unit" || say "$unit stays enabled"
     done
 fi
-issuer
+all_packages
 say "done; the servers are installed, none was started"

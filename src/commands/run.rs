@@ -43,7 +43,7 @@ pub(crate) struct Run {
 pub(crate) fn run(args: Run) -> anyhow::Result<Exit> {
     let Loaded { mut config, .. } = commands::load(args.config)?;
     if let Some(listen) = args.listen {
-        if let Err(mistake) = address(&listen, config.web.api_token.is_some()) {
+        if let Err(mistake) = address(&listen, config.web.api_token.is_some() || config.web.behind_proxy) {
             eprintln!("authprobe run: --listen {listen}: {mistake}");
             return Ok(Exit::Usage);
         }
@@ -57,7 +57,7 @@ pub(crate) fn run(args: Run) -> anyhow::Result<Exit> {
     let ended = runtime.block_on(async {
         let stop = CancellationToken::new();
         tokio::spawn(cancel_on_signal(stop.clone()));
-        daemon::run(config, &store, stop, None).await
+        daemon::run(config, &store, stop, None, None).await
     });
     runtime.shutdown_timeout(EXIT_WITHIN);
     ended.map(|()| Exit::Fine)

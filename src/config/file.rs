@@ -22,11 +22,14 @@ pub(crate) struct File {
     /// Where records are kept: a path or `sqlite:PATH`. A relative path begins at this file's directory.
     #[serde(default = "store")]
     pub(super) store: String,
-    /// Address and port of the metrics and of the API; port 0 takes any that is free.
+    /// Address and port of the pages, of the metrics and of the API; port 0 takes any that is free.
     #[serde(default = "listen")]
     pub(super) listen: String,
-    /// Bearer token that a client of the API needs.
+    /// Bearer token that a client of the API needs, and a reader who is not on this machine.
     pub(super) api_token: Option<Source>,
+    /// Whether a reverse proxy stands before authprobe and decides who may read: then pages need no token.
+    #[serde(default)]
+    pub(super) behind_proxy: bool,
     /// Name of this prober in every result, for a fleet of several.
     #[serde(default = "agent")]
     pub(super) agent: String,

@@ -16,7 +16,7 @@ use reports::settings::Settings;
 use storage::locator::Locator;
 use storage::record::Record;
 use storage::sqlite::reader::Reader;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -70,15 +70,19 @@ pub(crate) async fn tell(dir: &Path, serve: bool, stop: CancellationToken) -> an
     let (judging, store) = (config.judging.clone(), config.store.clone());
     let (changes, further) = mpsc::channel(16);
     let probing = CancellationToken::new();
+    let (listens, address) = oneshot::channel();
     let daemon = tokio::spawn({
         let (store, probing) = (store.clone(), probing.clone());
-        async move { daemon::run(config, &store, probing, Some(further)).await }
+        async move { daemon::run(config, &store, probing, Some(further), Some(listens)).await }
     });
+    // Without an address the daemon has ended, and says so below.
+    let page = address.await.map(|address| format!("http://{address}/")).unwrap_or_default();
+    say(&format!("the page is at {page}"));
     let told = stage.play(&api, &changes, &stop).await;
     if let Ok(true) = told {
         stage.report(&judging, &store).await?;
         if serve {
-            say(&format!("the demo API goes on at {}; end it with Ctrl-C", api.url()));
+            say(&format!("the demo API goes on at {}, the page at {page}; end them with Ctrl-C", api.url()));
             stop.cancelled().await;
         }
     }

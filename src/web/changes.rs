@@ -172,8 +172,11 @@ mod tests {
     use probes::credential::Source;
     use storage::record::ChangeKind;
     use tokio::sync::{mpsc, watch};
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
+    use crate::web::Settings;
+    use crate::web::reading::Reading;
     use crate::web::state::{Parts, Phase};
     use crate::web::token::Guard;
 
@@ -189,8 +192,10 @@ mod tests {
         std::fs::write(dir.path().join("token"), "a-right-token").unwrap();
         let guard = Guard::new(Some(Source::File(dir.path().join("token")))).unwrap();
         let (records, received) = mpsc::channel(room);
+        let web = Settings { listen: "127.0.0.1:0".into(), api_token: None, behind_proxy: false };
+        let reading = Reading::start(dir.path(), Arc::default(), &[], &web, CancellationToken::new());
         let state = State::new(
-            Parts { health: Arc::default(), judged: watch::channel(None).1, records, guard },
+            Parts { health: Arc::default(), judged: watch::channel(None).1, records, guard, reading },
             watch::channel(phase).1,
         );
         (dir, state, received)

@@ -58,6 +58,11 @@ impl Address {
             Err(error) => Err(error).with_context(|| format!("`listen: {listen}` cannot be used")),
         }
     }
+
+    /// The address, with the port that was taken.
+    pub(crate) fn taken(&self) -> Option<SocketAddr> {
+        self.0.local_addr().ok()
+    }
 }
 
 impl Web {

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::judge::Latest;
 use crate::recorder::health::Health;
+use crate::web::reading::Reading;
 use crate::web::token::Guard;
 
 /// How far the daemon is.
@@ -30,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) records: mpsc::Sender<Record>,
     /// Knows who may tell.
     pub(crate) guard: Guard,
+    /// What is read.
+    pub(crate) reading: Reading,
 }
 
 /// What the answers are made from.
@@ -42,18 +45,25 @@ pub(super) struct State {
     pub(super) records: mpsc::Sender<Record>,
     /// Knows who may tell.
     pub(super) guard: Guard,
+    /// What is read.
+    pub(super) reading: Reading,
     phase: watch::Receiver<Phase>,
 }
 
 impl State {
     /// What is answered from, and where what is told goes.
     pub(super) fn new(parts: Parts, phase: watch::Receiver<Phase>) -> Self {
-        let Parts { health, judged, records, guard } = parts;
-        Self { health, judged, records, guard, phase }
+        let Parts { health, judged, records, guard, reading } = parts;
+        Self { health, judged, records, guard, reading, phase }
     }
 
     /// How far the daemon is now.
     pub(super) fn phase(&self) -> Phase {
         *self.phase.borrow()
+    }
+
+    /// Waits until the daemon is so far, or gone.
+    pub(super) async fn until(&self, phase: Phase) {
+        let _ = self.phase.clone().wait_for(|now| *now == phase).await;
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use aws_lc_rs::{constant_time, hmac, rand};
 use axum::Json;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use probes::credential::{Source, Unusable};
 use serde_json::json;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::source;
+use crate::web::problem::problem;
 
 /// Wrong tokens that one address may send ..
 const WRONG: u32 = 10;
@@ -64,6 +65,28 @@ impl Guard {
 
     /// Lets a request in, or says why not.
     pub(super) fn admit(&self, headers: &HeaderMap, peer: IpAddr, now: Instant) -> Result<(), Denied> {
+        let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).and_then(bearer);
+        self.compare(given, peer, now).map(drop)
+    }
+
+    /// Lets in who gives the token, and gives a mark of it.
+    pub(super) fn check(&self, given: &[u8], peer: IpAddr, now: Instant) -> Result<hmac::Tag, Denied> {
+        self.compare(Some(given), peer, now)
+    }
+
+    /// Whether a mark is that of the token that is in force.
+    pub(super) fn is_now(&self, mark: &hmac::Tag) -> bool {
+        let right = self.mark();
+        right.is_some_and(|right| constant_time::verify_slices_are_equal(mark.as_ref(), right.as_ref()).is_ok())
+    }
+
+    /// A mark of the token that is in force; none where it cannot be read.
+    pub(super) fn mark(&self) -> Option<hmac::Tag> {
+        let token = source::read(self.token.as_ref()?).and_then(|token| token.as_secret().cloned()).ok()?;
+        Some(hmac::sign(&self.key, token.expose().as_bytes()))
+    }
+
+    fn compare(&self, given: Option<&[u8]>, peer: IpAddr, now: Instant) -> Result<hmac::Tag, Denied> {
         let source = self.token.as_ref().ok_or(Denied::Closed)?;
         if self.guessed(peer, now, 0) >= WRONG {
             return Err(Denied::TooOften);
@@ -72,14 +95,11 @@ impl Guard {
             warn!("the token of the API cannot be used: {source}: {why}");
             Denied::Unreadable
         })?;
-        let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).and_then(bearer);
-        let tag = |text: &[u8]| hmac::sign(&self.key, text);
-        let right = given.is_some_and(|given| {
-            let (given, right) = (tag(given), tag(token.expose().as_bytes()));
-            constant_time::verify_slices_are_equal(given.as_ref(), right.as_ref()).is_ok()
-        });
-        if right {
-            return Ok(());
+        let right = hmac::sign(&self.key, token.expose().as_bytes());
+        let given = given.map(|given| hmac::sign(&self.key, given));
+        let same = |given: hmac::Tag| constant_time::verify_slices_are_equal(given.as_ref(), right.as_ref()).is_ok();
+        if given.is_some_and(same) {
+            return Ok(right);
         }
         if self.guessed(peer, now, 1) == WRONG {
             warn!("{peer} sent {WRONG} wrong tokens to the API, further ones are refused for a while");
@@ -105,32 +125,43 @@ impl Guard {
     }
 }
 
-impl IntoResponse for Denied {
-    fn into_response(self) -> Response {
-        let told = |status: StatusCode, why: &str| (status, Json(json!({ "error": why })));
+impl Denied {
+    /// The status of the answer, and what to do.
+    pub(super) fn told(self) -> (StatusCode, &'static str) {
         match self {
-            Denied::Closed => told(
+            Denied::Closed => (
                 StatusCode::FORBIDDEN,
                 "changes are taken only with a token: give `api_token: {env: NAME}` or `{file: PATH}` in the \
                  configuration of authprobe",
-            )
-            .into_response(),
-            Denied::Unreadable => (
-                [(header::RETRY_AFTER, "5")],
-                told(StatusCode::SERVICE_UNAVAILABLE, "the token of authprobe cannot be read now, its log says why"),
-            )
-                .into_response(),
-            Denied::Wrong => (
-                [(header::WWW_AUTHENTICATE, "Bearer")],
-                told(StatusCode::UNAUTHORIZED, "send the token as `Authorization: Bearer TOKEN`"),
-            )
-                .into_response(),
-            Denied::TooOften => (
-                [(header::RETRY_AFTER, "60")],
-                told(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens came from this address"),
-            )
-                .into_response(),
+            ),
+            Denied::Unreadable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "the token of authprobe cannot be read now, its log says why")
+            }
+            Denied::Wrong => (StatusCode::UNAUTHORIZED, "send the token as `Authorization: Bearer TOKEN`"),
+            Denied::TooOften => (StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens came from this address"),
         }
+    }
+
+    /// The answer to who reads.
+    pub(super) fn problem(self) -> Response {
+        let (status, told) = self.told();
+        (self.field(), problem(status, told)).into_response()
+    }
+
+    fn field(self) -> Option<[(HeaderName, &'static str); 1]> {
+        match self {
+            Denied::Closed => None,
+            Denied::Unreadable => Some([(header::RETRY_AFTER, "5")]),
+            Denied::Wrong => Some([(header::WWW_AUTHENTICATE, "Bearer")]),
+            Denied::TooOften => Some([(header::RETRY_AFTER, "60")]),
+        }
+    }
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        let (status, told) = self.told();
+        (self.field(), (status, Json(json!({ "error": told })))).into_response()
     }
 }
 

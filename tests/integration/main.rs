@@ -1,6 +1,7 @@
 //! The program against real third-party servers and against what it ships, in one binary.
 
 mod bad_input;
+mod browser;
 mod canary;
 mod certificates;
 mod changes;

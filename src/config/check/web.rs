@@ -15,12 +15,13 @@ use crate::web::Settings;
 pub(in crate::config) fn check(
     listen: String,
     mut api_token: Option<Source>,
+    behind_proxy: bool,
     root: &Spot<'_>,
     base: &Path,
     findings: &mut Findings,
 ) -> Settings {
     let (place, token) = (root.key("listen"), root.key("api_token"));
-    if let Err(message) = address(&listen, token.given()) {
+    if let Err(message) = address(&listen, token.given() || behind_proxy) {
         findings.mistakes.push(place.mistake(message));
     }
     if let Some(source) = &mut api_token {
@@ -35,22 +36,27 @@ pub(in crate::config) fn check(
             }
         }
     }
-    Settings { listen, api_token }
+    Settings { listen, api_token, behind_proxy }
 }
 
-/// Whether the daemon may answer at `listen`, with a token for those who write or without.
+/// Whether the daemon may answer at `listen`: `guarded` by a token, or by a proxy before it, or open.
 ///
 /// # Errors
 /// What is wrong, and its remedy.
-pub(crate) fn address(listen: &str, token: bool) -> Result<(), &'static str> {
+pub(crate) fn address(listen: &str, guarded: bool) -> Result<(), &'static str> {
     match host(listen) {
         None => Err("an address is `HOST:PORT`, for example `127.0.0.1:9464`"),
-        Some(host) if !loopback(host) && !token => {
+        Some(host) if !loopback(host) && !guarded => {
             Err("others reach this address, so a token is needed: give `api_token: {env: NAME}` or `{file: PATH}`, or \
-             listen on `127.0.0.1`")
+             listen on `127.0.0.1`, or say `behind_proxy: true` where a reverse proxy decides who may read")
         }
         Some(_) => Ok(()),
     }
+}
+
+/// Whether only this machine reaches an address.
+pub(crate) fn on_loopback(listen: &str) -> bool {
+    host(listen).is_some_and(loopback)
 }
 
 /// The host of `HOST:PORT`.

@@ -23,6 +23,8 @@ pub(crate) struct Answer {
     pub(crate) challenge: String,
     /// Name and value of the first cookie that was set, empty where absent.
     pub(crate) cookie: String,
+    /// `Content-Security-Policy`, empty where absent.
+    pub(crate) policy: String,
     pub(crate) body: String,
 }
 
@@ -32,12 +34,21 @@ pub(crate) type Header<'a> = (&'a str, &'a str);
 impl Http {
     /// A client that follows no redirect and uses no proxy.
     pub(crate) fn new() -> Result<Self> {
+        Self::with(LIMIT)
+    }
+
+    /// The same, for a server that may take a minute.
+    pub(crate) fn patient() -> Result<Self> {
+        Self::with(Duration::from_secs(60))
+    }
+
+    fn with(limit: Duration) -> Result<Self> {
         // Only the first call can install it; the others find it there.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(LIMIT)
+            .timeout(limit)
             // A kept connection to a server that was stopped would fail once for no reason of its own.
             .pool_max_idle_per_host(0)
             .build()?;
@@ -100,5 +111,6 @@ async fn send(mut request: RequestBuilder, headers: &[Header<'_>]) -> Result<Ans
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let cookie = header("set-cookie").split(';').next().unwrap_or_default().to_owned();
     let challenge = header("www-authenticate").to_owned();
-    Ok(Answer { status: answer.status().as_u16(), challenge, cookie, body: answer.text().await? })
+    let policy = header("content-security-policy").to_owned();
+    Ok(Answer { status: answer.status().as_u16(), challenge, cookie, policy, body: answer.text().await? })
 }

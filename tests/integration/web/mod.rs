@@ -2,6 +2,7 @@
 
 mod changes;
 mod metrics;
+mod pages;
 mod pipelines;
 mod server;
 mod taking;

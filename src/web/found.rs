@@ -1,0 +1,206 @@
+//! Finds single results in the store: page by page, and never more than somebody waits for.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
+use jiff::{SignedDuration, Timestamp};
+use storage::record::{Outcome, ProbeResult};
+use storage::sqlite::reader::{Series, SeriesKey};
+use storage::window::Window;
+use tokio::time::Instant;
+
+use crate::web::desk::{Asked, Unanswered};
+
+/// Series up to this number are read one by one; more are read together.
+const FEW: usize = 8;
+/// The first stretch that is looked at when the newest results are wanted; each further one is twice as long.
+const FIRST: SignedDuration = SignedDuration::from_mins(10);
+
+/// Which results are wanted; what is absent matches all.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Filter {
+    /// Name of the target.
+    pub(super) target: Option<String>,
+    /// Name of the probe.
+    pub(super) probe: Option<String>,
+    /// The prober.
+    pub(super) agent: Option<String>,
+    /// How they ended.
+    pub(super) outcome: Option<Outcome>,
+}
+
+/// Where a page of results ends and the next begins: a moment, and how many of it were given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cursor {
+    time_ms: i64,
+    given: usize,
+}
+
+/// Results, and what is behind them.
+pub(super) struct Page {
+    /// The results by time.
+    pub(super) results: Vec<ProbeResult>,
+    /// Where further ones are looked for; none where there are none.
+    pub(super) next: Option<Cursor>,
+}
+
+impl Filter {
+    fn takes(&self, key: &SeriesKey) -> bool {
+        let matches = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
+        matches(&self.target, &key.target) && matches(&self.probe, &key.probe) && matches(&self.agent, &key.agent)
+    }
+
+    fn takes_result(&self, result: &ProbeResult) -> bool {
+        let matches = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
+        self.outcome.is_none_or(|outcome| outcome == result.outcome)
+            && matches(&self.target, &result.target)
+            && matches(&self.probe, &result.probe)
+            && matches(&self.agent, &result.agent)
+    }
+}
+
+impl Cursor {
+    /// As it is written.
+    pub(super) fn text(self) -> String {
+        format!("{}-{}", self.time_ms, self.given)
+    }
+
+    /// A cursor that was written.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let (time_ms, given) = text.rsplit_once('-')?;
+        Some(Self { time_ms: time_ms.parse().ok()?, given: given.parse().ok()? })
+    }
+}
+
+/// The first results of a window, the earliest first, from a cursor on.
+///
+/// # Errors
+/// When the store cannot be read, or the cursor lies outside of time.
+pub(super) fn earliest(
+    asked: &Asked<'_>,
+    filter: &Filter,
+    mut window: Window,
+    cursor: Option<Cursor>,
+    limit: usize,
+) -> Result<Page, Unanswered> {
+    if let Some(Cursor { time_ms, .. }) = cursor {
+        let at = Timestamp::from_millisecond(time_ms);
+        window.from = at.map_err(|_| Unanswered::Wrong("`cursor` is none that was given".into()))?.max(window.from);
+        if window.from >= window.until {
+            return Ok(Page { results: Vec::new(), next: None });
+        }
+    }
+    let mut skip = cursor.map_or(0, |cursor| cursor.given);
+    let mut page = Page { results: Vec::new(), next: None };
+    let (mut at_ms, mut at_count) = (i64::MIN, 0);
+    asked.reader.results_by_time(Some(window), |result| {
+        let time_ms = result.time.as_millisecond();
+        if page.results.len() == limit || Instant::now() >= asked.deadline {
+            let given = if at_ms == time_ms { at_count } else { 0 };
+            page.next = Some(Cursor { time_ms, given });
+            return ControlFlow::Break(());
+        }
+        if !filter.takes_result(&result) {
+            return ControlFlow::Continue(());
+        }
+        let first = cursor.is_some_and(|cursor| cursor.time_ms == time_ms);
+        if at_ms != time_ms {
+            (at_ms, at_count) = (time_ms, 0);
+        }
+        at_count += 1;
+        if first && skip > 0 {
+            skip -= 1;
+        } else {
+            page.results.push(result);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(page)
+}
+
+/// The last results of a window, the newest first, and the end of the window that holds those before them.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) fn newest(
+    asked: &Asked<'_>,
+    filter: &Filter,
+    window: Window,
+    limit: usize,
+) -> Result<(Vec<ProbeResult>, Option<Timestamp>), Unanswered> {
+    let series: Vec<Series> = asked.reader.series()?.into_iter().filter(|series| filter.takes(&series.key())).collect();
+    let Some(last) = series.iter().map(|series| series.last).max() else { return Ok((Vec::new(), None)) };
+    let first = series.iter().map(|series| series.first).min().unwrap_or(last);
+    let behind = last.checked_add(SignedDuration::from_millis(1)).unwrap_or(Timestamp::MAX);
+    let (mut until, from) = (window.until.min(behind), window.from.max(first));
+    let keys: Vec<SeriesKey> = series.iter().map(Series::key).collect();
+    let mut found: Vec<ProbeResult> = Vec::new();
+    let mut length = FIRST;
+    while found.len() <= limit && from < until {
+        let begin = until.checked_sub(length).unwrap_or(Timestamp::MIN).max(from);
+        let part = read(asked, filter, &keys, Window { from: begin, until }, limit + 1 - found.len())?;
+        found.extend(part.into_iter().rev());
+        if Instant::now() >= asked.deadline {
+            return Ok((found, Some(begin)));
+        }
+        until = begin;
+        length = length.checked_mul(2).unwrap_or(length);
+    }
+    if found.len() <= limit {
+        return Ok((found, None));
+    }
+    // The page ends where a moment begins, so that the next one has all of the moments before it.
+    let border = found.last().map(|result| result.time);
+    let whole = found.iter().take_while(|result| Some(result.time) != border).count();
+    found.truncate(if whole == 0 { limit } else { whole });
+    let next = found.last().map(|result| result.time);
+    Ok((found, next))
+}
+
+/// The last results of a stretch by time, as many as there is room for.
+fn read(
+    asked: &Asked<'_>,
+    filter: &Filter,
+    keys: &[SeriesKey],
+    window: Window,
+    room: usize,
+) -> Result<Vec<ProbeResult>, Unanswered> {
+    let keep = |part: &mut VecDeque<ProbeResult>, result: ProbeResult| {
+        if filter.takes_result(&result) {
+            if part.len() == room {
+                part.pop_front();
+            }
+            part.push_back(result);
+        }
+        if Instant::now() < asked.deadline { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let mut part = VecDeque::new();
+    if keys.len() > FEW {
+        asked.reader.results_by_time(Some(window), |result| keep(&mut part, result))?;
+        return Ok(part.into());
+    }
+    // Each series on its own is much less than all; they are put in order afterwards.
+    let mut all = Vec::new();
+    for key in keys {
+        asked.reader.results(Some(key), Some(window), |result| keep(&mut part, result))?;
+        all.extend(part.drain(..));
+    }
+    all.sort_by(|a, b| (a.time, &a.target, &a.probe, &a.agent).cmp(&(b.time, &b.target, &b.probe, &b.agent)));
+    let spare = all.len().saturating_sub(room);
+    Ok(all.split_off(spare))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        for cursor in [Cursor { time_ms: 1_790_000_000_000, given: 3 }, Cursor { time_ms: -5, given: 0 }] {
+            assert_eq!(Cursor::read(&cursor.text()), Some(cursor));
+        }
+        for text in ["", "-", "1", "x-1", "1-x", "1--1"] {
+            assert_eq!(Cursor::read(text), None, "{text}");
+        }
+    }
+}

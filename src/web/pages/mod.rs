@@ -1,0 +1,108 @@
+//! The pages: written by the server, without a script but for the live tail.
+
+mod changes;
+mod frame;
+mod incident;
+mod incidents;
+mod live;
+mod login;
+mod overview;
+mod parts;
+mod query;
+mod results;
+mod search;
+mod slos;
+mod strip;
+mod target;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Query, State as Given};
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use maud::{Markup, html};
+
+use crate::web::desk::{Asked, Unanswered};
+use crate::web::pages::frame::{Place, frame};
+use crate::web::pages::query::Params;
+use crate::web::state::State;
+
+/// What makes a page of the store.
+type Make = fn(&Asked<'_>, &Params) -> Result<Markup, Unanswered>;
+
+/// The pages that need a session where others reach the daemon.
+pub(super) fn guarded() -> Router<Arc<State>> {
+    let page = |make: Make| {
+        get(move |Given(state): Given<Arc<State>>, uri: Uri, query: Result<Query<Params>, _>| async move {
+            let Ok(Query(params)) = query else {
+                let told = Unanswered::Wrong("a part of the address after the `?` is not understood".into());
+                return failed(&told);
+            };
+            show(&state, uri, params, make).await
+        })
+    };
+    Router::new()
+        .route("/", page(overview::page))
+        .route("/target", page(target::page))
+        .route("/incidents", page(incidents::page))
+        .route("/incident", page(incident::page))
+        .route("/changes", page(changes::page))
+        .route("/slos", page(slos::page))
+        .route("/results", page(results::page))
+        .route("/search", page(search::page))
+        .route("/live", get(live::page))
+        .route("/live/events", get(live::events))
+        .route("/logout", axum::routing::post(login::out))
+}
+
+/// What everybody may see: how to come in, and how it looks.
+pub(super) fn open() -> Router<Arc<State>> {
+    let asset = |kind: &'static str, text: &'static str| {
+        get(move || async move {
+            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=300")], text).into_response()
+        })
+    };
+    Router::new()
+        .route("/login", get(login::page).post(login::enter))
+        .route("/assets/style.css", asset("text/css; charset=utf-8", include_str!("style.css")))
+        .route("/assets/live.js", asset("text/javascript; charset=utf-8", include_str!("live.js")))
+        .route("/favicon.svg", asset("image/svg+xml", include_str!("icon.svg")))
+}
+
+/// A page that says what is wrong.
+pub(super) fn failed(why: &Unanswered) -> Response {
+    let status = status(why);
+    let shown = html! {
+        h1 { (status.canonical_reason().unwrap_or("Failed")) }
+        p { (parts::text(&why.to_string())) }
+        p { a href="/" { "To the overview" } }
+    };
+    let page = Html(frame(Place::Elsewhere, "Not shown", &shown).into_string());
+    match why {
+        Unanswered::Busy | Unanswered::Store => (status, [(header::RETRY_AFTER, "5")], page).into_response(),
+        Unanswered::Wrong(_) | Unanswered::Unknown(_) => (status, page).into_response(),
+    }
+}
+
+/// The status of an answer that is none.
+pub(super) fn status(why: &Unanswered) -> StatusCode {
+    match why {
+        Unanswered::Wrong(_) => StatusCode::BAD_REQUEST,
+        Unanswered::Unknown(_) => StatusCode::NOT_FOUND,
+        Unanswered::Busy | Unanswered::Store => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+async fn show(state: &State, uri: Uri, params: Params, make: Make) -> Response {
+    let answer = state
+        .reading
+        .desk
+        .answer(&uri.to_string(), &state.judged, move |asked| Ok(make(asked, &params)?.into_string()))
+        .await;
+    match answer {
+        Ok(page) => Html(page.to_string()).into_response(),
+        Err(why) => failed(&why),
+    }
+}

@@ -1,0 +1,60 @@
+//! The objectives and how they are kept.
+
+use maud::{Markup, html};
+use reports::report::{self, Kind, Report, Request};
+use reports::slo::Judged;
+use reports::wording;
+
+use crate::web::desk::{Asked, Unanswered};
+use crate::web::pages::frame::{Place, frame};
+use crate::web::pages::parts;
+use crate::web::pages::query::Params;
+
+pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswered> {
+    let own;
+    let slo = match (params.window(asked.now)?, asked.judged) {
+        (None, Some(judged)) => &judged.slo,
+        (None, None) => return Err(Unanswered::Busy),
+        (Some(window), _) => {
+            let request = Request { kind: Kind::Slo, window: Some(window), incident: None, now: asked.now };
+            let Report::Slo(report) = report::build(asked.reader, asked.settings, &request)? else {
+                unreachable!("a report is of the kind that was asked for")
+            };
+            own = report;
+            &own
+        }
+    };
+    let shown = html! {
+        h1 { "Objectives" }
+        (parts::windows("/slos", params, slo.head.window))
+        @if slo.slos.is_empty() { p { "The configuration has no objectives: they stand under " code { "slos:" } "." } }
+        div.cards { @for judged in parts::page_of(&slo.slos, params) { (card(judged)) } }
+        (parts::pages("/slos", params, slo.slos.len()))
+    };
+    Ok(frame(Place::Slos, "Objectives", &shown))
+}
+
+fn card(judged: &Judged) -> Markup {
+    html! {
+        article.card {
+            h2 { (parts::text(&judged.name)) " " (parts::status(judged.status)) }
+            p.big { (wording::percent(judged.sli)) " " span.quiet { "good, aimed at " (wording::percent(Some(judged.objective))) } }
+            p { (parts::budget(judged.budget.remaining)) " of the error budget is left"
+                @if let Some(seconds) = judged.budget.time_to_exhaust_s { @if seconds > 0.0 { ", for " (wording::seconds(seconds)) " at the pace of the last day" } } }
+            dl.facts {
+                div { dt { "Good" } dd { (judged.good) } }
+                div { dt { "Bad" } dd { (judged.bad) } }
+                div { dt { "Not seen" } dd { (judged.no_data + judged.invalid) } }
+                div { dt { "Coverage" } dd { (wording::percent(judged.coverage)) } }
+                div { dt { "p95" } dd { @match judged.latency_us.p95 { Some(us) => (format!("{:.1} ms", us as f64 / 1000.0)), None => "–" } } }
+            }
+            table.small {
+                caption { "Burn rate: 1 spends the budget exactly" }
+                thead { tr { @for (name, _) in &judged.burn { th scope="col" { (name) } } } }
+                tbody { tr { @for (_, burn) in &judged.burn { td { @match burn { Some(burn) => (format!("{burn:.1}")), None => "–" } } } } }
+            }
+            p.quiet { (parts::moment(judged.window.from)) " to " (parts::moment(judged.window.until)) }
+            @if !judged.warnings.is_empty() { ul.note { @for warning in &judged.warnings { li { (parts::text(warning)) } } } }
+        }
+    }
+}
