@@ -21,6 +21,7 @@ use std::fs::File as Opened;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use probes::target::{Target, Tls};
 use reports::link::Link;
 use reports::settings::Settings;
@@ -62,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) changes: changes::Settings,
     /// Where it answers to others.
     pub(crate) web: web::Settings,
+    /// Name of what the file says: the same for the same text.
+    pub(crate) digest: String,
 }
 
 /// A target and what is needed to reach it and to know when.
@@ -194,7 +197,8 @@ fn parse(text: &str, base: &Path, findings: &mut Findings) -> Option<Config> {
     }
     let Decoded { settings, mistakes, lost } = decode::<File>(&root);
     findings.mistakes.extend(mistakes);
-    compose(settings?, &Spot::root(&root, &lost), base, findings)
+    let config = compose(settings?, &Spot::root(&root, &lost), base, findings)?;
+    Some(Config { digest: named(text), ..config })
 }
 
 /// Checks the parts together and takes them apart for those who use them.
@@ -222,7 +226,13 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
     let judged = check::judging::check(slos, corrections, &targets, root, findings);
     let model = check::model::check(model, &root.key("model"), base, findings);
     let judging = Settings { links, model, ..judged };
-    Some(Config { store: store?, retention, agent, targets, judging, changes, web })
+    Some(Config { store: store?, retention, agent, targets, judging, changes, web, digest: String::new() })
+}
+
+/// The first half of the SHA-256 of a text.
+fn named(text: &str) -> String {
+    let digest = digest(&SHA256, text.as_bytes());
+    digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Fills in the namespaces that are watched by default, those of the targets, where workloads are that write logs, and

@@ -101,7 +101,10 @@ impl Keeper {
     pub(crate) fn register<'a>(&self, target: &str, sources: impl Iterator<Item = &'a Source>) {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         for source in sources {
-            users.entry(source.clone()).or_default().push(target.to_owned());
+            let targets = users.entry(source.clone()).or_default();
+            if !targets.iter().any(|name| name == target) {
+                targets.push(target.to_owned());
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -24,15 +24,16 @@ use crate::config::schedule::Schedule;
 use crate::config::{Config, TargetConfig};
 use crate::credentials::Keeper;
 use crate::judge::Judge;
+use crate::on_demand::OnDemand;
 use crate::overlap::Overlap;
 use crate::prober::{Prober, Shared};
 use crate::recorder::{self, Recorder};
 use crate::schedule::calendar::{Calendar, Entry};
 use crate::schedule::clock::Step;
 use crate::schedule::grid::Grid;
-use crate::schedule::lateness::Lateness;
 use crate::schedule::timer::{Due, Lost, Slot, Timer, grace};
 use crate::store_lock::StoreLock;
+use crate::tally::Tally;
 use crate::web::reading::Reading;
 use crate::web::serve::{Address, Web};
 use crate::web::state::{Parts, Phase};
@@ -58,7 +59,7 @@ struct Daemon {
     records: mpsc::Sender<Record>,
     runs: TaskTracker,
     give_up: CancellationToken,
-    lateness: Arc<Mutex<Lateness>>,
+    tally: Arc<Tally>,
     calendar: Option<Calendar>,
 }
 
@@ -73,7 +74,7 @@ pub(crate) async fn run(
     further: Option<mpsc::Receiver<Record>>,
     listens: Option<oneshot::Sender<SocketAddr>>,
 ) -> anyhow::Result<()> {
-    let Config { agent, targets, retention, changes, web, judging, .. } = config;
+    let Config { agent, targets, retention, changes, web, judging, digest, .. } = config;
     let Locator::Sqlite(path) = store;
     // Held until everything is written; before anything of the store is touched, since the other may be an older version.
     let _lock = StoreLock::take(path)?;
@@ -87,25 +88,37 @@ pub(crate) async fn run(
     let writer = Writer::open(path)?;
     let checkpointer = Checkpointer::start(path, tell)?;
     let key = crate::fingerprint_key::beside(path).context("the key for fingerprints of secrets")?;
-    let (records, recorder) = Recorder::start(writer, retention, Overlap::new(path, blind), recorder::KEPT);
+    let tally = Arc::new(Tally::new(&agent, digest, &targets, &judging, path));
+    let (records, recorder) =
+        Recorder::start(writer, retention, Overlap::new(path, blind), recorder::KEPT, Arc::clone(&tally));
     let judging = Arc::new(judging);
     let judge = Judge::start(path, Arc::clone(&judging), &recorder.health(), stop.clone());
     let reading = Reading::start(path, judging, &targets, &web, stop.clone());
-    let parts = Parts { health: recorder.health(), judged: judge.latest(), records: records.clone(), guard, reading };
-    let web = Web::start(address, parts)?;
     let shared = Shared {
         keeper: Arc::new(Keeper::new(&key)),
         profiles: Arc::default(),
         sightings: Arc::default(),
         agent: agent.into(),
     };
+    let on_demand = OnDemand::new(&targets, shared.clone(), records.clone(), stop.clone());
+    let parts = Parts {
+        health: recorder.health(),
+        judged: judge.latest(),
+        records: records.clone(),
+        guard,
+        reading,
+        tally: Arc::clone(&tally),
+        on_demand,
+    };
+    let web = Web::start(address, parts)?;
     let context = Context {
         records: records.clone(),
         keeper: Arc::clone(&shared.keeper),
         since: blind,
+        feeds: Arc::clone(&tally.feeds),
         stop: CancellationToken::new(),
     };
-    let mut daemon = Daemon::new(&targets, &shared, records);
+    let mut daemon = Daemon::new(&targets, &shared, records, Arc::clone(&tally));
     daemon.probers.iter().for_each(|prober| prober.prepare());
     let access = changes.kubernetes.as_ref().map(kubernetes::Settings::access).unwrap_or_default();
     let fetcher = Fetcher::new(access, Arc::clone(&shared.keeper));
@@ -151,18 +164,17 @@ pub(crate) async fn run(
     if let Some(fetching) = fetching {
         let _ = fetching.await;
     }
-    let lateness = Arc::clone(&daemon.lateness);
     drop(daemon);
     let written = recorder.finish().await?;
     drop(checkpointer);
-    let lateness = lateness.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let lateness = tally.lateness().clone();
     info!("stopped: {lateness}; {} records kept, {} lost", written.kept, written.lost);
     anyhow::ensure!(written.lost == 0, "{} records could not be written to {store}", written.lost);
     Ok(())
 }
 
 impl Daemon {
-    fn new(targets: &[TargetConfig], shared: &Shared, records: mpsc::Sender<Record>) -> Self {
+    fn new(targets: &[TargetConfig], shared: &Shared, records: mpsc::Sender<Record>, tally: Arc<Tally>) -> Self {
         let mut by_host: HashMap<String, Arc<Semaphore>> = HashMap::new();
         let hosts = targets.iter().map(|config| {
             let url = &config.target.url;
@@ -176,7 +188,7 @@ impl Daemon {
             records,
             runs: TaskTracker::new(),
             give_up: CancellationToken::new(),
-            lateness: Arc::default(),
+            tally,
             calendar: None,
         }
     }
@@ -210,10 +222,10 @@ impl Daemon {
         let Some(host) = self.hosts.get(slot.target) else { return };
         let every = slot.every();
         let (prober, host, all) = (Arc::clone(prober), Arc::clone(host), Arc::clone(&self.all));
-        let (records, give_up, lateness) = (self.records.clone(), self.give_up.clone(), Arc::clone(&self.lateness));
+        let (records, give_up, tally) = (self.records.clone(), self.give_up.clone(), Arc::clone(&self.tally));
         self.runs.spawn(async move {
             let skipped = |why: &str| {
-                lateness.lock().unwrap_or_else(PoisonError::into_inner).skipped += 1;
+                tally.lateness().skipped += 1;
                 prober.skipped(slot.planned, Some(every), why)
             };
             let free = async { (all.acquire_owned().await, host.acquire_owned().await) };
@@ -221,16 +233,14 @@ impl Daemon {
                 Err(_) => skipped("too many runs were under way at this host or in all"),
                 Ok(_permits) => {
                     let late = Timestamp::now().duration_since(slot.planned);
-                    lateness
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .started(Duration::try_from(late).unwrap_or_default());
+                    tally.lateness().started(Duration::try_from(late).unwrap_or_default());
                     tokio::select! {
                         results = prober.run(session, None, Some(every)) => results,
                         () = give_up.cancelled() => skipped("authprobe was stopped before the run ended"),
                     }
                 }
             };
+            tally.holds(&prober.target.name, prober.held_since());
             for record in results {
                 debug!(target.name = %prober.target.name, ?record, "recorded");
                 // The recorder outlives every run.
@@ -241,13 +251,14 @@ impl Daemon {
 
     fn skip(&self, slot: Slot, why: String) {
         let Some(prober) = self.probers.get(slot.target) else { return };
-        self.lateness.lock().unwrap_or_else(PoisonError::into_inner).skipped += 1;
+        self.tally.lateness().skipped += 1;
         warn!(target.name = %prober.target.name, "target `{}` skipped its slot at {}: {why}", prober.target.name, slot.planned);
         self.send(prober.skipped(slot.planned, Some(slot.every()), &why));
     }
 
     fn lost(&self, Lost { target, from, until }: Lost) {
         let Some(prober) = self.probers.get(target) else { return };
+        self.tally.lateness().lost(Duration::try_from(until.duration_since(from)).unwrap_or_default());
         let name = &prober.target.name;
         let why = "authprobe stood still, or the clock was set";
         warn!(target.name = %name, "target `{name}` lost every slot from {from} until {until}: {why}");

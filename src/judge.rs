@@ -31,6 +31,8 @@ const BACK: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) struct Judgement {
     /// When it was asked.
     pub(crate) at: Timestamp,
+    /// How long it took to judge.
+    pub(crate) took: Duration,
     /// The objectives, each over its own window.
     pub(crate) slo: SloReport,
     /// The incidents of the last day, and those still open.
@@ -103,6 +105,7 @@ async fn work(
 }
 
 fn judge(store: &Path, settings: &Settings, now: Timestamp) -> Result<Judgement, Error> {
+    let begun = Instant::now();
     let reader = Reader::open(store)?;
     let request = |kind, window| Request { kind, window, incident: None, now };
     let day = Window { from: now.checked_sub(BACK).unwrap_or(Timestamp::MIN), until: now };
@@ -111,7 +114,9 @@ fn judge(store: &Path, settings: &Settings, now: Timestamp) -> Result<Judgement,
         let slo = report::build(reader, settings, &request(Kind::Slo, None))?;
         let incidents = report::build(reader, settings, &request(Kind::Incidents, Some(day)))?;
         match (slo, incidents) {
-            (Report::Slo(slo), Report::Incidents(incidents)) => Ok(Judgement { at: now, slo, incidents }),
+            (Report::Slo(slo), Report::Incidents(incidents)) => {
+                Ok(Judgement { at: now, took: begun.elapsed(), slo, incidents })
+            }
             _ => unreachable!("a report is of the kind that was asked for"),
         }
     })

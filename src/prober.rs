@@ -57,6 +57,11 @@ impl Prober {
         Arc::clone(&self.session).try_lock_owned().ok()
     }
 
+    /// Since when the token is held that is kept for later runs; `None` while there is none, or a run has it.
+    pub(crate) fn held_since(&self) -> Option<Timestamp> {
+        self.session.try_lock().ok()?.held_since()
+    }
+
     /// Runs the target once: its results, the rotations of its secrets, and what else was seen to have changed.
     pub(crate) async fn run(
         &self,

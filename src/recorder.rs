@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 use crate::failing::Failing;
 use crate::overlap::Overlap;
 use crate::recorder::health::{Health, Trouble};
+use crate::tally::Tally;
 use crate::upkeep::Upkeep;
 
 /// Records that may wait in the channel; beyond that, runs wait with handing theirs over.
@@ -62,9 +63,10 @@ impl Recorder {
         retention: Retention,
         overlap: Overlap,
         kept: usize,
+        tally: Arc<Tally>,
     ) -> (mpsc::Sender<Record>, Self) {
         let (sender, receiver) = mpsc::channel(CHANNEL);
-        let desk = Desk::new(writer, retention, overlap, kept);
+        let desk = Desk::new(writer, retention, overlap, kept, tally);
         let health = Arc::clone(&desk.health);
         (sender, Self { task: tokio::spawn(desk.work(receiver)), health })
     }
@@ -90,6 +92,9 @@ struct Desk {
     overlap: Arc<Mutex<Overlap>>,
     failing: Failing,
     waiting: Vec<Record>,
+    /// How many of those that wait are counted.
+    counted: usize,
+    tally: Arc<Tally>,
     /// How many may wait.
     most: usize,
     dropped: Option<Dropped>,
@@ -106,13 +111,15 @@ struct Dropped {
 }
 
 impl Desk {
-    fn new(writer: Writer, retention: Retention, overlap: Overlap, most: usize) -> Self {
+    fn new(writer: Writer, retention: Retention, overlap: Overlap, most: usize, tally: Arc<Tally>) -> Self {
         Self {
             writer: Some(writer),
             upkeep: Upkeep::new(retention, Instant::now()),
             overlap: Arc::new(Mutex::new(overlap)),
             failing: Failing::default(),
             waiting: Vec::new(),
+            counted: 0,
+            tally,
             most,
             dropped: None,
             health: Arc::default(),
@@ -129,6 +136,7 @@ impl Desk {
                 break;
             }
             open = self.gather(&mut records).await;
+            self.count();
             if Instant::now() >= self.again {
                 self.write().await;
             }
@@ -172,12 +180,21 @@ impl Desk {
         true
     }
 
+    /// Counts what came in, all of it under one lock.
+    fn count(&mut self) {
+        if let Some(fresh) = self.waiting.get(self.counted..).filter(|fresh| !fresh.is_empty()) {
+            self.tally.count(fresh);
+        }
+        self.counted = self.waiting.len();
+    }
+
     fn take(&mut self, record: Record) {
         if self.failing.look(&record) {
             let failing = self.failing.count();
             self.health.note(|state| state.failing = failing);
         }
         if self.waiting.len() >= self.most {
+            self.tally.count(std::slice::from_ref(&record));
             // The newest is let go: what is kept stays without holes, and the gap has one place.
             let (from, until) = stretch(&record);
             let dropped = self.dropped.get_or_insert_with(|| {
@@ -204,6 +221,7 @@ impl Desk {
         let mut batch = std::mem::take(&mut self.waiting);
         let count = batch.len();
         let overlap = Arc::clone(&self.overlap);
+        let begun = Instant::now();
         let worked = self.at_the_store(move |writer| {
             let mut overlap = overlap.lock().unwrap_or_else(PoisonError::into_inner);
             let appended = overlap.part(&mut batch).and_then(|()| append(writer, &batch));
@@ -213,7 +231,10 @@ impl Desk {
             (batch, appended)
         });
         match worked.await {
-            Some((_, Ok(refused))) => self.wrote(count, refused),
+            Some((_, Ok(refused))) => {
+                self.tally.committed(begun.elapsed());
+                self.wrote(count, refused);
+            }
             Some((batch, Err(failure))) => self.failed(batch, &failure),
             None => self.health.note(|state| {
                 state.written.lost += count as u64;
@@ -263,6 +284,7 @@ impl Desk {
         if self.pause.take().is_some() {
             info!("the store can be written again, nothing that was kept is lost");
         }
+        self.counted = 0;
         if let Some(Dropped { count, from, until }) = self.dropped.take() {
             let why = format!("{count} records dropped, the store could not be written");
             self.waiting.push(Record::Gap(Gap { feed: "prober".into(), from, until, why }));

@@ -35,6 +35,12 @@ impl Session {
         self.held.as_ref().filter(|token| !token.expired(now, Duration::ZERO))
     }
 
+    /// When the token was received that is held for later runs.
+    #[must_use]
+    pub fn held_since(&self) -> Option<Timestamp> {
+        self.held.as_ref().map(|token| token.received)
+    }
+
     /// Every token that is kept.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = &Token> {
         self.held.iter().chain(&self.ageing)

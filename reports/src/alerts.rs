@@ -65,19 +65,23 @@ pub struct Firing {
     pub burn: f64,
 }
 
-/// How fast a budget may burn over a window before an alert fires.
+/// A rule of an objective, for whoever evaluates it elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Threshold {
-    /// How urgent the alert is.
+pub struct Pair {
+    /// How urgent it is.
     pub severity: Severity,
-    /// Name of the window.
+    /// The long window.
     pub long: &'static str,
     /// Its length.
     pub length: SignedDuration,
-    /// Burn rate above which the alert may fire.
+    /// The short window.
+    pub short: &'static str,
+    /// Burn rate above which it fires, in both windows.
     pub factor: f64,
-    /// Bad events that the window must hold.
-    pub failures: u64,
+    /// Bad events that the long window must hold.
+    pub guard_long: u64,
+    /// Bad events that the short window must hold.
+    pub guard_short: u64,
 }
 
 struct Rule {
@@ -155,12 +159,15 @@ pub fn now(slo: &Slo, tally: &Tally<'_>, at: Timestamp, stretch: Stretch) -> Vec
     RULES.iter().filter_map(alert).collect()
 }
 
-/// The thresholds of an objective over the long windows of its rules, the shortest first.
-pub fn thresholds(slo: &Slo, period_s: f64) -> impl Iterator<Item = Threshold> {
-    RULES.iter().filter_map(move |rule| {
-        let Rule { severity, long: (long, length), .. } = *rule;
-        Some(Threshold { severity, long, length, factor: rule.factor(slo, period_s)?, failures: GUARD_LONG })
-    })
+/// The rules of an objective whose budget is made for a period of so many seconds.
+#[must_use]
+pub fn pairs(slo: &Slo, period_s: f64) -> Vec<Pair> {
+    let pair = |rule: &Rule| {
+        let factor = rule.factor(slo, period_s)?;
+        let Rule { severity, long: (long, length), short: (short, _), .. } = *rule;
+        Some(Pair { severity, long, length, short, factor, guard_long: GUARD_LONG, guard_short: GUARD_SHORT })
+    };
+    RULES.iter().filter_map(pair).collect()
 }
 
 /// Lengths of all windows that the rules look at.

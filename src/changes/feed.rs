@@ -1,11 +1,14 @@
 //! The line of one source to the recorder: what it saw, and the stretches in which it was blind.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use storage::record::{Change, Gap, Record};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::changes::Context;
+use crate::tally::feeds::Feeds;
 
 /// A source that stays blind says so again after this long, so that a report knows before it sees again.
 const PIECE: SignedDuration = SignedDuration::from_mins(5);
@@ -20,6 +23,7 @@ pub(crate) struct Feed {
     /// What it looks at, for people: a URL, a kind of object.
     what: String,
     records: mpsc::Sender<Record>,
+    feeds: Arc<Feeds>,
     /// Up to when everything that happened was seen or told as a gap; none before the first look of a new store.
     seen: Option<Timestamp>,
     /// Why nothing was seen since then, as it stands in the gap.
@@ -32,10 +36,13 @@ impl Feed {
     /// A feed that has not looked yet.
     pub(crate) fn new(source: &'static str, what: impl Into<String>, context: &Context) -> Self {
         let why = context.since.map(|_| "authprobe was not running".to_owned());
+        let what = what.into();
+        context.feeds.begins(source, &what);
         Self {
             source,
-            what: what.into(),
+            what,
             records: context.records.clone(),
+            feeds: Arc::clone(&context.feeds),
             seen: context.since,
             blind: why,
             warned: false,
@@ -54,6 +61,7 @@ impl Feed {
 
     /// Records a change. The source and the moment of knowing are filled in.
     pub(crate) async fn change(&self, change: Change, now: Timestamp) {
+        self.feeds.change(self.source, &self.what, now);
         let change = Change { source: self.source.into(), known_at: Some(now), ..change };
         // The recorder outlives every source.
         let _ = self.records.send(Record::Change(change)).await;
@@ -61,6 +69,7 @@ impl Feed {
 
     /// Everything up to `now` was seen. Ends a blind stretch.
     pub(crate) async fn sees(&mut self, now: Timestamp) {
+        self.feeds.sees(self.source, &self.what, now);
         if std::mem::take(&mut self.warned) {
             info!(feed = self.source, "{} `{}` is seen again", self.source, self.what);
         }
@@ -81,6 +90,7 @@ impl Feed {
     }
 
     async fn begin(&mut self, why: &str, told: String, now: Timestamp) {
+        self.feeds.blind(self.source, &self.what);
         if !std::mem::replace(&mut self.warned, true) {
             warn!(feed = self.source, "{} `{}` cannot be seen: {why}", self.source, self.what);
         }
@@ -120,7 +130,7 @@ mod tests {
     fn feed(since: Option<Timestamp>) -> (Feed, mpsc::Receiver<Record>) {
         let (records, received) = mpsc::channel(16);
         let keeper = Keeper::new(b"a key of a test").into();
-        let context = Context { records, keeper, since, stop: CancellationToken::new() };
+        let context = Context { records, keeper, since, feeds: Arc::default(), stop: CancellationToken::new() };
         (Feed::new("jwks", "http://idp", &context), received)
     }
 

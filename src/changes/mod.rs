@@ -23,6 +23,7 @@ use tracing::warn;
 use crate::config::TargetConfig;
 use crate::credentials::Keeper;
 use crate::sightings::Sightings;
+use crate::tally::feeds::Feeds;
 
 /// Sources that are asked to stop have this long to say what they were blind to.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -68,6 +69,8 @@ pub(crate) struct Context {
     pub(crate) keeper: Arc<Keeper>,
     /// Since when nobody looked: the end of what the store holds; none where it is new.
     pub(crate) since: Option<Timestamp>,
+    /// Where each source says whether it sees.
+    pub(crate) feeds: Arc<Feeds>,
     /// Ends the sources.
     pub(crate) stop: CancellationToken,
 }

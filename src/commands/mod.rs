@@ -12,6 +12,7 @@ mod init;
 mod note;
 pub(crate) mod report;
 mod results_csv;
+mod rules;
 pub(crate) mod run;
 mod store;
 
@@ -65,6 +66,7 @@ enum Command {
     Check(check::Check),
     Run(run::Run),
     Report(report::Report),
+    Rules(rules::Rules),
     Changes(changes::Changes),
     Incidents(incidents::Incidents),
     Note(note::Note),
@@ -89,6 +91,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(args),
         Command::Run(args) => run::run(args),
         Command::Report(args) => report::run(args),
+        Command::Rules(args) => rules::run(args),
         Command::Changes(args) => changes::run(args),
         Command::Incidents(args) => incidents::run(args),
         Command::Note(args) => note::run(args),

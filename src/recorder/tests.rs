@@ -55,7 +55,8 @@ fn locked(store: &Path, kept: usize) -> (mpsc::Sender<Record>, Recorder, Connect
     let writer = Writer::open_waiting(store, Duration::ZERO).unwrap();
     let other = Connection::open(store).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    let (records, recorder) = Recorder::start(writer, Retention::default(), Overlap::new(store, None), kept);
+    let tally = Arc::new(Tally::of_nothing());
+    let (records, recorder) = Recorder::start(writer, Retention::default(), Overlap::new(store, None), kept, tally);
     (records, recorder, other)
 }
 
@@ -135,7 +136,8 @@ async fn when_nobody_writes_any_more_nobody_waits_and_everything_is_counted_as_l
     let store = dir.path().join("authprobe.db");
     let writer = Writer::open(&store).unwrap();
     let (records, receiver) = mpsc::channel(10);
-    let mut desk = Desk::new(writer, Retention::default(), Overlap::new(&store, None), 300);
+    let mut desk =
+        Desk::new(writer, Retention::default(), Overlap::new(&store, None), 300, Arc::new(Tally::of_nothing()));
     // As after a panic of the writer.
     desk.writer = None;
     let work = tokio::spawn(desk.work(receiver));

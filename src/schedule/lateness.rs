@@ -29,8 +29,14 @@ pub(crate) struct Lateness {
     counts: [u64; BOUNDS.len()],
     started: u64,
     longest: Duration,
+    /// Sum of what was late.
+    pub(crate) sum: Duration,
     /// Slots that were recorded as skipped.
     pub(crate) skipped: u64,
+    /// Stretches of a target in which every slot was lost.
+    pub(crate) lost: u64,
+    /// Sum of their lengths.
+    pub(crate) lost_for: Duration,
 }
 
 impl Lateness {
@@ -43,6 +49,19 @@ impl Lateness {
         }
         self.started += 1;
         self.longest = self.longest.max(late);
+        self.sum = self.sum.saturating_add(late);
+    }
+
+    /// Counts a stretch in which a target lost every slot.
+    pub(crate) fn lost(&mut self, stretch: Duration) {
+        self.lost += 1;
+        self.lost_for = self.lost_for.saturating_add(stretch);
+    }
+
+    /// Upper bound of each bucket in seconds, and how many starts are in it; the last has no bound.
+    pub(crate) fn buckets(&self) -> Vec<(f64, u64)> {
+        let seconds = |bound: u64| if bound == u64::MAX { f64::INFINITY } else { bound as f64 / 1e6 };
+        BOUNDS.into_iter().map(seconds).zip(self.counts).collect()
     }
 
     /// Upper bound of the bucket that holds the given share of the starts.

@@ -177,6 +177,8 @@ mod tests {
     use super::*;
     use crate::web::Settings;
     use crate::web::reading::Reading;
+    use crate::on_demand::OnDemand;
+    use crate::tally::Tally;
     use crate::web::state::{Parts, Phase};
     use crate::web::token::Guard;
 
@@ -193,11 +195,16 @@ mod tests {
         let guard = Guard::new(Some(Source::File(dir.path().join("token")))).unwrap();
         let (records, received) = mpsc::channel(room);
         let web = Settings { listen: "127.0.0.1:0".into(), api_token: None, behind_proxy: false };
-        let reading = Reading::start(dir.path(), Arc::default(), &[], &web, CancellationToken::new());
-        let state = State::new(
-            Parts { health: Arc::default(), judged: watch::channel(None).1, records, guard, reading },
-            watch::channel(phase).1,
-        );
+        let parts = Parts {
+            health: Arc::default(),
+            judged: watch::channel(None).1,
+            guard,
+            reading: Reading::start(dir.path(), Arc::default(), &[], &web, CancellationToken::new()),
+            tally: Arc::new(Tally::of_nothing()),
+            on_demand: OnDemand::of_nothing(records.clone()),
+            records,
+        };
+        let state = State::new(parts, watch::channel(phase).1);
         (dir, state, received)
     }
 

@@ -12,6 +12,7 @@ mod metrics;
 mod pages;
 mod present;
 mod problem;
+mod probe;
 pub(crate) mod reading;
 pub(crate) mod serve;
 mod sessions;
@@ -75,7 +76,9 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 fn router(state: Arc<State>) -> Router {
     let gate = from_fn_with_state(Arc::clone(&state), access::gate);
     let limit = from_fn_with_state(Arc::clone(&state), access::limit);
-    let read = pages::guarded().merge(api::read()).layer(gate).merge(pages::open()).layer(limit);
+    let read = pages::guarded().merge(api::read()).layer(gate.clone()).merge(pages::open()).layer(limit);
+    // A run takes as long as its scraper waits, which may be longer than an answer otherwise takes.
+    let probe = Router::new().route("/probe", get(probe::answer)).layer(gate).with_state(Arc::clone(&state));
     let mut router = Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -87,6 +90,7 @@ fn router(state: Arc<State>) -> Router {
         .method_not_allowed_fallback(not_so)
         .with_state(state)
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER_WITHIN))
+        .merge(probe)
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
         .layer(CatchPanicLayer::new());
     for (name, value) in [

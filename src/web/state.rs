@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use storage::record::Record;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::judge::Latest;
+use crate::on_demand::OnDemand;
 use crate::recorder::health::Health;
 use crate::web::reading::Reading;
+use crate::tally::Tally;
 use crate::web::token::Guard;
+
+/// Scrapes that are written at once; further ones wait, for probes need the processor more.
+const SCRAPES: usize = 1;
 
 /// How far the daemon is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +38,10 @@ pub(crate) struct Parts {
     pub(crate) guard: Guard,
     /// What is read.
     pub(crate) reading: Reading,
+    /// What was counted.
+    pub(crate) tally: Arc<Tally>,
+    /// Runs what is asked for.
+    pub(crate) on_demand: OnDemand,
 }
 
 /// What the answers are made from.
@@ -47,14 +56,21 @@ pub(super) struct State {
     pub(super) guard: Guard,
     /// What is read.
     pub(super) reading: Reading,
+    /// What was counted.
+    pub(super) tally: Arc<Tally>,
+    /// Runs what is asked for.
+    pub(super) on_demand: OnDemand,
+    /// Scrapes that are written at once.
+    pub(super) scrapes: Arc<Semaphore>,
     phase: watch::Receiver<Phase>,
 }
 
 impl State {
     /// What is answered from, and where what is told goes.
     pub(super) fn new(parts: Parts, phase: watch::Receiver<Phase>) -> Self {
-        let Parts { health, judged, records, guard, reading } = parts;
-        Self { health, judged, records, guard, reading, phase }
+        let Parts { health, judged, records, guard, reading, tally, on_demand } = parts;
+        let scrapes = Arc::new(Semaphore::new(SCRAPES));
+        Self { health, judged, records, guard, reading, tally, on_demand, scrapes, phase }
     }
 
     /// How far the daemon is now.

@@ -18,6 +18,7 @@ async fn every_command_explains_itself_with_examples() -> Result<()> {
         &["check"],
         &["run"],
         &["report"],
+        &["rules"],
         &["changes", "add"],
         &["changes", "list"],
         &["changes", "watch"],

@@ -15,6 +15,7 @@ mod incidents_command;
 mod interchange;
 mod kubernetes;
 mod objectives;
+mod prometheus;
 mod real_servers;
 mod servers;
 mod store_command;

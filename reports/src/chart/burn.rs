@@ -11,7 +11,7 @@ use super::ink::Ink;
 use super::rail;
 use super::scene::Scene;
 use super::words;
-use crate::alerts::{self, Severity, Threshold};
+use crate::alerts::{self, Pair, Severity};
 use crate::input::shift;
 use crate::settings::Slo;
 use crate::slo::sum::effective;
@@ -57,17 +57,17 @@ pub(super) fn draw(
     (period_s, name): (f64, String),
 ) -> Option<Drawing> {
     let shown = scene.window.cut(judged.window)?;
-    let thresholds: Vec<Threshold> = alerts::thresholds(slo, period_s).collect();
-    let longest = thresholds.iter().map(|one| one.length).max()?;
+    let pairs = alerts::pairs(slo, period_s);
+    let longest = pairs.iter().map(|one| one.length).max()?;
     let seen = defined(slo, Window { from: shift(shown.from, -longest), until: shown.until });
-    let shortest = thresholds.iter().map(|one| one.length.as_millis()).min()?;
+    let shortest = pairs.iter().map(|one| one.length.as_millis()).min()?;
     let slice = step(seen, MOST, i64::try_from(shortest).ok()? / SLICES);
     let sums = sums(slo, tally, seen, slice);
     if sums.len() < 2 {
         return None;
     }
-    let courses: Vec<(Threshold, Vec<Point>)> =
-        thresholds.into_iter().map(|one| (one, course(slo, &sums, slice, &one, shown))).collect();
+    let courses: Vec<(Pair, Vec<Point>)> =
+        pairs.into_iter().map(|one| (one, course(slo, &sums, slice, &one, shown))).collect();
     let peak = |course: &[Point]| course.iter().map(|point| point.burn).fold(0.0, f64::max);
     let highest = courses.iter().map(|(one, course)| peak(course).max(one.factor)).fold(1.0, f64::max);
     let objective = words::short(&judged.name, 40);
@@ -158,7 +158,7 @@ fn sums(slo: &Slo, tally: &Tally<'_>, window: Window, slice: i64) -> Vec<UpTo> {
 }
 
 /// Burn over the window of an alert that ends with each point; of the slices that one point stands for, the fastest.
-fn course(slo: &Slo, sums: &[UpTo], slice: i64, alert: &Threshold, shown: Window) -> Vec<Point> {
+fn course(slo: &Slo, sums: &[UpTo], slice: i64, alert: &Pair, shown: Window) -> Vec<Point> {
     let up_to = |number: i64| {
         let position = sums.partition_point(|sum| sum.number <= number);
         sums.get(position.saturating_sub(1)).copied().unwrap_or_default()
@@ -181,7 +181,7 @@ fn course(slo: &Slo, sums: &[UpTo], slice: i64, alert: &Threshold, shown: Window
             let burn = bad / ((good + bad) * slo.tolerance());
             if burn.is_finite() {
                 point.burn = point.burn.max(burn);
-                point.above |= burn > alert.factor && bad >= alert.failures as f64;
+                point.above |= burn > alert.factor && bad >= alert.guard_long as f64;
             }
         }
         course.push(point);

@@ -8,7 +8,7 @@ use reports::cause::evidence::Evidence;
 use reports::incident::Incident;
 use reports::input::Input;
 use reports::link;
-use reports::timeline::{self, Item, Kind, Role};
+use reports::timeline::{self, Item, Kind, Role, Scene};
 use reports::wording;
 use storage::sqlite::reader::Series;
 use storage::window::Window;
@@ -265,9 +265,16 @@ fn happened(asked: &Asked<'_>, incident: &Incident) -> Result<Vec<Item>, Unanswe
     link::apply(&asked.settings.links, &mut changes);
     let gaps = asked.reader.gaps(Some(window))?;
     let input = Input { changes, gaps, ..Input::default() };
-    let mut items = timeline::items(&input, asked.settings, std::slice::from_ref(incident), &[], window);
-    items.retain(|item| item.role != Role::Unrelated);
-    Ok(items)
+    let scene = Scene {
+        input: &input,
+        settings: asked.settings,
+        incidents: std::slice::from_ref(incident),
+        one: true,
+        beside: &[],
+        firings: &[],
+        window,
+    };
+    Ok(timeline::tell(&scene).items)
 }
 
 fn in_order(items: &[Item]) -> Markup {

@@ -14,6 +14,7 @@ use crate::harness::probed::Probed;
 use crate::harness::program::{Program, Running};
 use crate::harness::store::Records;
 use crate::harness::wait::{Seen, until};
+use crate::harness::web::Web;
 
 /// Answers after which every part of a request was echoed in every form.
 const ENOUGH: usize = 500;
@@ -28,7 +29,7 @@ async fn no_secret_leaves_the_program_however_a_server_echoes_it() -> Result<()>
     let program = |arguments: &[&str]| Program::new(probed.dir(), arguments).env("PROBE_USERNAME", value("username"));
 
     // Two daemons, one for each form of the log, while a secret changes.
-    let text = program(&["--log", "trace", "run", "--store", "text.db"]).start()?;
+    let mut text = program(&["--log", "trace", "run", "--store", "text.db"]).start()?;
     let json = program(&["--log", "trace", "--log-format", "json", "run", "--store", "json.db"]).start()?;
     until("half of the echoes", async || {
         Ok(Seen::when(echo.answered() > ENOUGH / 2, (), || echo.answered().to_string()))
@@ -40,6 +41,18 @@ async fn no_secret_leaves_the_program_however_a_server_echoes_it() -> Result<()>
     for daemon in [&text, &json] {
         show(&probed, daemon)?;
     }
+    let web = Web::of(&mut text).await?;
+    for (name, path) in [
+        ("metrics", "/metrics"),
+        ("on-demand", "/probe?target=json"),
+        ("debugged-query", "/probe?target=query&debug=true"),
+        ("debugged", "/probe?target=json&debug=true"),
+    ] {
+        let answer = web.get(path, &[]).await?;
+        ensure!(answer.status == 200 && answer.body.contains("probe_success"), "{path}: {answer:?}");
+        fs::write(probed.path(name), answer.body)?;
+    }
+    ensure!(fs::read_to_string(probed.path("debugged"))?.contains("<redacted>"), "what is told was redacted");
     // A store is hunted with its log and its index, as they are while it is written.
     let early = secrets::hunt().search(probed.dir(), "secrets")?;
     ensure!(early.1.is_empty(), "while it runs: {:#?}", early.1);

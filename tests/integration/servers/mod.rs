@@ -8,3 +8,4 @@ pub(crate) mod issuer;
 pub(crate) mod jwt;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod prometheus;

@@ -13,17 +13,26 @@ async fn promtool_finds_nothing_wrong_with_the_metrics() -> Result<()> {
     let demo = Demo::start().await?;
     let mut daemon = demo.run()?;
     let web = Web::of(&mut daemon).await?;
-    let text = web.get("/metrics", &[]).await?;
-    assert_eq!(text.status, 200);
+    web.ready().await?;
+    for path in ["/metrics", "/probe?target=demo"] {
+        let text = web.get(path, &[]).await?;
+        assert_eq!(text.status, 200);
+        checked(&text.body)?;
+    }
+    Ok(())
+}
+
+/// Fails with what promtool finds wrong.
+fn checked(metrics: &str) -> Result<()> {
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .context("promtool is not installed: tests/install.sh does that")?;
-    promtool.stdin.take().context("its input")?.write_all(text.body.as_bytes())?;
+    promtool.stdin.take().context("its input")?.write_all(metrics.as_bytes())?;
     let said = promtool.wait_with_output()?;
-    ensure!(said.status.success(), "{}\n{}", String::from_utf8_lossy(&said.stderr), text.body);
+    ensure!(said.status.success(), "{}\n{}", String::from_utf8_lossy(&said.stderr), metrics);
     Ok(())
 }
 
