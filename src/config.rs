@@ -31,6 +31,7 @@ use schemars::transform::RecursiveTransform;
 use storage::locator::Locator;
 use storage::sqlite::retention::Retention;
 
+use crate::alerts;
 use crate::changes;
 use crate::changes::kubernetes::ALL;
 use crate::config::decode::{Decoded, Lost, decode};
@@ -65,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) web: web::Settings,
     /// Name of what the file says: the same for the same text.
     pub(crate) digest: String,
+    /// Who is told of failures.
+    pub(crate) alerts: alerts::settings::Settings,
 }
 
 /// A target and what is needed to reach it and to know when.
@@ -207,6 +210,7 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
     check::changes::check(&file, root, &mut findings.mistakes);
     let File { store, listen, api_token, behind_proxy, retention, agent, targets: sections, changes, .. } = file;
     let (slos, corrections, model) = (file.slos, file.corrections, file.model);
+    let alerts = check::alerts::check(file.alerts, file.public_url.as_deref(), &listen, root, base, findings);
     let store = locator(&store, &root.key("store"), base, findings);
     let web = check::web::check(listen, api_token, behind_proxy, root, base, findings);
     let retention = check::retention::check(retention, &root.key("retention"), findings);
@@ -226,7 +230,7 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
     let judged = check::judging::check(slos, corrections, &targets, root, findings);
     let model = check::model::check(model, &root.key("model"), base, findings);
     let judging = Settings { links, model, ..judged };
-    Some(Config { store: store?, retention, agent, targets, judging, changes, web, digest: String::new() })
+    Some(Config { store: store?, retention, agent, targets, judging, changes, web, alerts, digest: String::new() })
 }
 
 /// The first half of the SHA-256 of a text.

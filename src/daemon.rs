@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
+use crate::alerts::Alerts;
+use crate::alerts::own::Own;
+use crate::changes::blind::Blind;
 use crate::changes::kubernetes::credentials::Fetcher;
 use crate::changes::{Context, Sources, kubernetes};
 use crate::config::schedule::Schedule;
@@ -74,7 +77,7 @@ pub(crate) async fn run(
     further: Option<mpsc::Receiver<Record>>,
     listens: Option<oneshot::Sender<SocketAddr>>,
 ) -> anyhow::Result<()> {
-    let Config { agent, targets, retention, changes, web, judging, digest, .. } = config;
+    let Config { agent, targets, retention, changes, web, judging, alerts, digest, .. } = config;
     let Locator::Sqlite(path) = store;
     // Held until everything is written; before anything of the store is touched, since the other may be an older version.
     let _lock = StoreLock::take(path)?;
@@ -91,9 +94,20 @@ pub(crate) async fn run(
     let tally = Arc::new(Tally::new(&agent, digest, &targets, &judging, path));
     let (records, recorder) =
         Recorder::start(writer, retention, Overlap::new(path, blind), recorder::KEPT, Arc::clone(&tally));
+    let corrections = judging.corrections.clone();
     let judging = Arc::new(judging);
     let judge = Judge::start(path, Arc::clone(&judging), &recorder.health(), stop.clone());
     let reading = Reading::start(path, judging, &targets, &web, stop.clone());
+    let blind_sources = Arc::new(Blind::default());
+    let own = Own {
+        recorder: recorder.health(),
+        judged: judge.latest(),
+        blind: Arc::clone(&blind_sources),
+        started: Timestamp::now(),
+        every: shortest(&targets),
+        agent: agent.clone(),
+    };
+    let alerts = Alerts::start(path, alerts, corrections, &key, own).await?;
     let shared = Shared {
         keeper: Arc::new(Keeper::new(&key)),
         profiles: Arc::default(),
@@ -114,6 +128,7 @@ pub(crate) async fn run(
     let context = Context {
         records: records.clone(),
         keeper: Arc::clone(&shared.keeper),
+        blind: blind_sources,
         since: blind,
         feeds: Arc::clone(&tally.feeds),
         stop: CancellationToken::new(),
@@ -151,6 +166,7 @@ pub(crate) async fn run(
 
     info!("stopping");
     web.tell(Phase::Stopping);
+    alerts.finish().await;
     if let Some(calendar) = daemon.calendar.take() {
         calendar.stop().await;
     }
@@ -303,6 +319,11 @@ impl Schedule {
             Schedule::Cron { .. } => None,
         }
     }
+}
+
+/// The shortest interval; none where every target has a calendar.
+fn shortest(targets: &[TargetConfig]) -> Option<SignedDuration> {
+    targets.iter().filter_map(|config| config.schedule.every()).min().and_then(|every| every.try_into().ok())
 }
 
 fn calendar_entries(targets: &[TargetConfig], watermark: Timestamp) -> Vec<Entry> {

@@ -1,5 +1,6 @@
 //! Arguments in, exit code out.
 
+mod alerts;
 mod changes;
 mod check_formats;
 mod commands;

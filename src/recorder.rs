@@ -189,6 +189,9 @@ impl Desk {
     }
 
     fn take(&mut self, record: Record) {
+        if matches!(record, Record::Result(_)) {
+            self.health.result(Timestamp::now());
+        }
         if self.failing.look(&record) {
             let failing = self.failing.count();
             self.health.note(|state| state.failing = failing);

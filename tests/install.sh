@@ -37,6 +37,8 @@ need promtool prometheus
 # A browser, and what steers it: the tests of the pages.
 need chromium chromium
 need chromedriver chromium-driver
+# Gets the alerts.
+need prometheus-alertmanager prometheus-alertmanager
 # A clock that a test can set.
 need faketime faketime
 # Runs the OpenID provider of the tests, which comes from npm; npm is in a package of its own on Debian.
@@ -114,7 +116,7 @@ root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -q -y --no-in
 if command -v systemctl >/dev/null; then
     for package in $missing; do
         case "$package" in
-            glewlwyd | influxdb | postgresql | prometheus | prometheus-blackbox-exporter | victoria-metrics) unit=$package ;;
+            glewlwyd | influxdb | postgresql | prometheus | prometheus-alertmanager | prometheus-blackbox-exporter | victoria-metrics) unit=$package ;;
             etcd-server) unit=etcd ;;
             nginx-light) unit=nginx ;;
             *) continue ;;

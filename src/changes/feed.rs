@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 use crate::changes::Context;
 use crate::tally::feeds::Feeds;
+use crate::changes::blind::Blind;
 
 /// A source that stays blind says so again after this long, so that a report knows before it sees again.
 const PIECE: SignedDuration = SignedDuration::from_mins(5);
@@ -24,6 +25,8 @@ pub(crate) struct Feed {
     what: String,
     records: mpsc::Sender<Record>,
     feeds: Arc<Feeds>,
+    /// Tells others that it sees nothing.
+    tells: Arc<Blind>,
     /// Up to when everything that happened was seen or told as a gap; none before the first look of a new store.
     seen: Option<Timestamp>,
     /// Why nothing was seen since then, as it stands in the gap.
@@ -43,6 +46,7 @@ impl Feed {
             what,
             records: context.records.clone(),
             feeds: Arc::clone(&context.feeds),
+            tells: Arc::clone(&context.blind),
             seen: context.since,
             blind: why,
             warned: false,
@@ -72,6 +76,7 @@ impl Feed {
         self.feeds.sees(self.source, &self.what, now);
         if std::mem::take(&mut self.warned) {
             info!(feed = self.source, "{} `{}` is seen again", self.source, self.what);
+            self.tells.ends(self.source, &self.what);
         }
         if let Some(why) = self.blind.take() {
             self.gap(&why, now).await;
@@ -93,6 +98,7 @@ impl Feed {
         self.feeds.blind(self.source, &self.what);
         if !std::mem::replace(&mut self.warned, true) {
             warn!(feed = self.source, "{} `{}` cannot be seen: {why}", self.source, self.what);
+            self.tells.begins(self.source, &self.what, now);
         }
         let seen = *self.seen.get_or_insert(now);
         if now.duration_since(seen) >= PIECE {
@@ -104,6 +110,7 @@ impl Feed {
 
     /// The source ends: what it was blind to until now is told.
     pub(crate) async fn close(mut self, now: Timestamp) {
+        self.tells.ends(self.source, &self.what);
         if let Some(why) = self.blind.take() {
             self.gap(&why, now).await;
         }
@@ -130,7 +137,7 @@ mod tests {
     fn feed(since: Option<Timestamp>) -> (Feed, mpsc::Receiver<Record>) {
         let (records, received) = mpsc::channel(16);
         let keeper = Keeper::new(b"a key of a test").into();
-        let context = Context { records, keeper, since, feeds: Arc::default(), stop: CancellationToken::new() };
+        let context = Context { records, keeper, blind: Arc::default(), since, feeds: Arc::default(), stop: CancellationToken::new() };
         (Feed::new("jwks", "http://idp", &context), received)
     }
 

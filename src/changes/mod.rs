@@ -1,5 +1,6 @@
 //! Sources of changes: each looks in a task of its own beside the probes, and reports on the one channel.
 
+pub(crate) mod blind;
 mod feed;
 pub(crate) mod jwks;
 pub(crate) mod kubernetes;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use crate::changes::blind::Blind;
 use crate::config::TargetConfig;
 use crate::credentials::Keeper;
 use crate::sightings::Sightings;
@@ -67,6 +69,8 @@ pub(crate) struct Context {
     pub(crate) records: mpsc::Sender<Record>,
     /// The values of references to secrets.
     pub(crate) keeper: Arc<Keeper>,
+    /// Which sources see nothing.
+    pub(crate) blind: Arc<Blind>,
     /// Since when nobody looked: the end of what the store holds; none where it is new.
     pub(crate) since: Option<Timestamp>,
     /// Where each source says whether it sees.

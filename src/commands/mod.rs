@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod alerts;
 mod changes;
 pub(crate) mod check;
 mod completions;
@@ -70,6 +71,7 @@ enum Command {
     Changes(changes::Changes),
     Incidents(incidents::Incidents),
     Note(note::Note),
+    Alerts(alerts::Alerts),
     Import(import::Import),
     Export(export::Export),
     Store(store::Store),
@@ -95,6 +97,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Changes(args) => changes::run(args),
         Command::Incidents(args) => incidents::run(args),
         Command::Note(args) => note::run(args),
+        Command::Alerts(args) => alerts::run(args),
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),
         Command::Store(args) => store::run(args),

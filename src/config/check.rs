@@ -1,5 +1,6 @@
 //! Checks what no part can check alone, and says everything that is wrong.
 
+pub(super) mod alerts;
 pub(super) mod changes;
 pub(super) mod judging;
 mod jwks;

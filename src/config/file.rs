@@ -11,8 +11,9 @@ use reports::settings::{Correction, Slo};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::alerts::settings::Receiver;
 use crate::changes;
-use crate::config::later::{Receiver, ScheduledReport};
+use crate::config::later::ScheduledReport;
 
 /// The configuration of authprobe.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -25,6 +26,9 @@ pub(crate) struct File {
     /// Address and port of the pages, of the metrics and of the API; port 0 takes any that is free.
     #[serde(default = "listen")]
     pub(super) listen: String,
+    /// Where people reach the pages of this prober, for links in alerts; `http://` and `listen` where absent.
+    #[schemars(example = &"https://authprobe.example.com")]
+    pub(super) public_url: Option<String>,
     /// Bearer token that a client of the API needs, and a reader who is not on this machine.
     pub(super) api_token: Option<Source>,
     /// Whether a reverse proxy stands before authprobe and decides who may read: then pages need no token.

@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use probes::credential::Text;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -57,14 +56,4 @@ pub(super) enum ReportFormat {
     Json,
     /// For a spreadsheet.
     Csv,
-}
-
-/// Who is told of failures.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Receiver {
-    /// URL of an Alertmanager.
-    Alertmanager(String),
-    /// URL that gets a POST; a reference where the URL holds a secret.
-    Webhook(Text),
 }

@@ -1,5 +1,7 @@
 //! What the recorder says of itself while it works: how many records are where, and whether the store takes more.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -7,7 +9,11 @@ use crate::recorder::Written;
 
 /// The recorder's counts and trouble, for whoever looks at them from outside.
 #[derive(Debug, Default)]
-pub(crate) struct Health(watch::Sender<State>);
+pub(crate) struct Health {
+    state: watch::Sender<State>,
+    /// When the newest result came, in milliseconds since 1970; 0 before the first.
+    result_ms: AtomicI64,
+}
 
 /// The recorder at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,17 +47,28 @@ pub(crate) enum Trouble {
 impl Health {
     /// The recorder as it is now.
     pub(crate) fn now(&self) -> State {
-        self.0.borrow().clone()
+        self.state.borrow().clone()
     }
 
     /// Tells whenever the number of failing series becomes another.
     pub(crate) fn turns(&self) -> watch::Receiver<State> {
-        self.0.subscribe()
+        self.state.subscribe()
+    }
+
+    /// When the newest result came, if any did.
+    pub(crate) fn result_at(&self) -> Option<Timestamp> {
+        let result_ms = self.result_ms.load(Ordering::Relaxed);
+        Timestamp::from_millisecond(result_ms).ok().filter(|_| result_ms != 0)
+    }
+
+    /// Notes that a result came.
+    pub(super) fn result(&self, now: Timestamp) {
+        self.result_ms.store(now.as_millisecond(), Ordering::Relaxed);
     }
 
     /// Notes what has become otherwise.
     pub(super) fn note(&self, change: impl FnOnce(&mut State)) {
-        self.0.send_if_modified(|state| {
+        self.state.send_if_modified(|state| {
             let failing = state.failing;
             change(state);
             state.failing != failing

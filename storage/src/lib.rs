@@ -6,6 +6,7 @@ pub mod error;
 pub mod fuzzing;
 pub mod interchange;
 pub mod locator;
+pub mod outbox;
 pub mod record;
 pub mod sketch;
 pub mod sqlite;

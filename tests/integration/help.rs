@@ -25,6 +25,8 @@ async fn every_command_explains_itself_with_examples() -> Result<()> {
         &["incidents", "confirm"],
         &["incidents", "reject"],
         &["note", "add"],
+        &["alerts", "test"],
+        &["alerts", "list"],
         &["import"],
         &["export"],
         &["store"],

@@ -1,5 +1,6 @@
 //! The program against real third-party servers and against what it ships, in one binary.
 
+mod alerts;
 mod bad_input;
 mod browser;
 mod canary;

@@ -222,7 +222,7 @@ mod tests {
         let settings: Settings = serde_json::from_value(serde_json::json!({"samples": samples})).unwrap();
         let keeper = Keeper::new(b"a key of a test").into();
         let (records, stop) = (mpsc::channel(1).0, CancellationToken::new());
-        let context = Context { records, keeper, since: None, feeds: Arc::default(), stop };
+        let context = Context { records, keeper, blind: Arc::default(), since: None, feeds: Arc::default(), stop };
         let set = compile(["refused"].into_iter()).unwrap();
         let counter = Counter::new("Log/app.log".into(), ["no".to_owned()].into_iter(), set, &settings, &context);
         let mut counter = Counter { from: at(-60), ..counter };

@@ -176,7 +176,7 @@ async fn play(script: Script) -> (Vec<Change>, Vec<Gap>, Vec<String>) {
     let (records, mut received) = mpsc::channel(100);
     let keeper = Keeper::new(b"a key of a test").into();
     let since = Some(Timestamp::now() - SignedDuration::from_hours(1));
-    let context = Context { records, keeper, since, feeds: Arc::default(), stop: stop.clone() };
+    let context = Context { records, keeper, blind: Arc::default(), since, feeds: Arc::default(), stop: stop.clone() };
     let settings: Settings = serde_json::from_value(json!({"window": "1h", "samples": 0})).unwrap();
     let names = ["no".to_owned()].into_iter();
     let set = compile(["refused"].into_iter()).unwrap();

@@ -227,7 +227,8 @@ fn path(path: &str, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
 
 const REFER: &str = "a secret value is never written in the file: refer to it with {env: NAME} or {file: PATH}";
 
-fn headers(headers: &BTreeMap<String, Text>, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
+/// Says what is wrong with the header fields of a request.
+pub(super) fn headers(headers: &BTreeMap<String, Text>, spot: &Spot<'_>, mistakes: &mut Vec<Mistake>) {
     for (header, value) in headers {
         if HeaderName::from_bytes(header.as_bytes()).is_err() {
             mistakes.push(spot.key(header).mistake("this is no name of a header"));
