@@ -6,12 +6,12 @@
 pub(crate) mod check;
 mod decode;
 mod deserializer;
-mod document;
+pub(crate) mod document;
 mod fault;
 mod file;
-mod later;
 pub(crate) mod mistake;
 pub(crate) mod schedule;
+mod scheduled;
 mod secrets;
 mod sources;
 mod spot;
@@ -40,12 +40,13 @@ use crate::config::file::File;
 use crate::config::mistake::{Findings, Mistake, Mistakes, Place};
 use crate::config::schedule::Schedule;
 use crate::config::spot::Spot;
+use crate::scheduled::settings::Report;
 use crate::web;
 
 /// Name of the configuration file where none is given.
 pub(crate) const DEFAULT_FILE: &str = "authprobe.yaml";
 /// Largest file that is read, in bytes.
-const LONGEST: u64 = 8 * 1024 * 1024;
+pub(crate) const LONGEST: u64 = 8 * 1024 * 1024;
 
 /// What the program was told to do.
 #[derive(Debug)]
@@ -68,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) digest: String,
     /// Who is told of failures.
     pub(crate) alerts: alerts::settings::Settings,
+    /// What is written on a schedule.
+    pub(crate) reports: Vec<Report>,
 }
 
 /// A target and what is needed to reach it and to know when.
@@ -169,7 +172,11 @@ fn read(path: &Path) -> (Option<Config>, Findings) {
     (config, findings)
 }
 
-fn text(path: &Path) -> Result<String, String> {
+/// The text of a file, up to a limit.
+///
+/// # Errors
+/// Why it cannot be read.
+pub(crate) fn text(path: &Path) -> Result<String, String> {
     let unreadable = |error: io::Error| match error.kind() {
         ErrorKind::NotFound => "there is no such file: `authprobe init` writes one to begin with".to_owned(),
         ErrorKind::InvalidData => "the file is no UTF-8 text".to_owned(),
@@ -206,11 +213,11 @@ fn parse(text: &str, base: &Path, findings: &mut Findings) -> Option<Config> {
 
 /// Checks the parts together and takes them apart for those who use them.
 fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) -> Option<Config> {
-    check::later::check(&file, root, findings);
     check::changes::check(&file, root, &mut findings.mistakes);
     let File { store, listen, api_token, behind_proxy, retention, agent, targets: sections, changes, .. } = file;
     let (slos, corrections, model) = (file.slos, file.corrections, file.model);
     let alerts = check::alerts::check(file.alerts, file.public_url.as_deref(), &listen, root, base, findings);
+    let reports = check::scheduled::check(file.reports, &root.key("reports"), base, findings);
     let store = locator(&store, &root.key("store"), base, findings);
     let web = check::web::check(listen, api_token, behind_proxy, root, base, findings);
     let retention = check::retention::check(retention, &root.key("retention"), findings);
@@ -230,7 +237,7 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
     let judged = check::judging::check(slos, corrections, &targets, root, findings);
     let model = check::model::check(model, &root.key("model"), base, findings);
     let judging = Settings { links, model, ..judged };
-    Some(Config { store: store?, retention, agent, targets, judging, changes, web, alerts, digest: String::new() })
+    Some(Config { store: store?, retention, agent, targets, judging, changes, web, alerts, reports, digest: String::new() })
 }
 
 /// The first half of the SHA-256 of a text.

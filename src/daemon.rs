@@ -35,6 +35,7 @@ use crate::schedule::calendar::{Calendar, Entry};
 use crate::schedule::clock::Step;
 use crate::schedule::grid::Grid;
 use crate::schedule::timer::{Due, Lost, Slot, Timer, grace};
+use crate::scheduled::Scheduled;
 use crate::store_lock::StoreLock;
 use crate::tally::Tally;
 use crate::web::reading::Reading;
@@ -64,6 +65,7 @@ struct Daemon {
     give_up: CancellationToken,
     tally: Arc<Tally>,
     calendar: Option<Calendar>,
+    reports: Option<Scheduled>,
 }
 
 /// Runs until `stop`. `further` brings records of other sources into the same store; `listens` is told where it answers.
@@ -77,7 +79,7 @@ pub(crate) async fn run(
     further: Option<mpsc::Receiver<Record>>,
     listens: Option<oneshot::Sender<SocketAddr>>,
 ) -> anyhow::Result<()> {
-    let Config { agent, targets, retention, changes, web, judging, alerts, digest, .. } = config;
+    let Config { agent, targets, retention, changes, web, judging, alerts, reports, digest, .. } = config;
     let Locator::Sqlite(path) = store;
     // Held until everything is written; before anything of the store is touched, since the other may be an older version.
     let _lock = StoreLock::take(path)?;
@@ -97,7 +99,7 @@ pub(crate) async fn run(
     let corrections = judging.corrections.clone();
     let judging = Arc::new(judging);
     let judge = Judge::start(path, Arc::clone(&judging), &recorder.health(), stop.clone());
-    let reading = Reading::start(path, judging, &targets, &web, stop.clone());
+    let reading = Reading::start(path, Arc::clone(&judging), &targets, &web, stop.clone());
     let blind_sources = Arc::new(Blind::default());
     let own = Own {
         recorder: recorder.health(),
@@ -157,6 +159,7 @@ pub(crate) async fn run(
         entries => Some(Calendar::start(entries, planner.clone()).await?),
     };
     drop(planner);
+    daemon.reports = Scheduled::start(reports, judging, path).await?;
     let sources = Sources::start(changes, &targets, &shared.sightings, &context);
     drop(context);
     let relay = further.map(|further| tokio::spawn(relay(further, daemon.records.clone())));
@@ -171,6 +174,9 @@ pub(crate) async fn run(
         calendar.stop().await;
     }
     daemon.finish_runs().await;
+    if let Some(reports) = daemon.reports.take() {
+        reports.finish().await;
+    }
     sources.finish().await;
     web.finish().await;
     judge.finish().await;
@@ -206,6 +212,7 @@ impl Daemon {
             give_up: CancellationToken::new(),
             tally,
             calendar: None,
+            reports: None,
         }
     }
 
@@ -284,8 +291,9 @@ impl Daemon {
 
     fn stepped(&self, step: Step) {
         warn!("{step}: from {} until {}", step.from, step.until);
-        if let Some(calendar) = self.calendar.as_ref().filter(|_| step.is_back()) {
-            calendar.set_back();
+        if step.is_back() {
+            self.calendar.iter().for_each(Calendar::set_back);
+            self.reports.iter().for_each(Scheduled::set_back);
         }
         let Step { from, until, .. } = step;
         self.send(vec![Record::Gap(Gap { feed: "prober".into(), from, until, why: step.to_string() })]);

@@ -1,7 +1,7 @@
-//! `authprobe import`: takes records of the interchange into a store.
+//! `authprobe import`: takes records of the interchange into a store, or files of other tools into a configuration.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,31 +9,54 @@ use storage::interchange::{self, Summary};
 use storage::locator::Locator;
 use storage::sqlite::writer::{Counts, Writer};
 
+use crate::commands::slo::text;
 use crate::commands::store_locator;
+use crate::config::mistake::Mistakes;
 use crate::exit::Exit;
+use crate::moving::starter::Imported;
+use crate::moving::{blackbox, gatus};
+use crate::output;
 use crate::progress::{self, Unit};
 
-/// Take records (NDJSON) into a store; taking the same ones again changes nothing
+/// Take records (NDJSON) into a store; taking the same ones again changes nothing. With --from, print a configuration
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   authprobe import results.ndjson
   authprobe import --store sqlite:/var/lib/authprobe/authprobe.db monday.ndjson tuesday.ndjson
   zcat archive.ndjson.gz | authprobe import -
+  authprobe import --from blackbox blackbox.yml > authprobe.yaml
 
-A line that is not a record is skipped and told with its number, and makes the exit code 1.")]
+A line that is not a record is skipped and told with its number, and makes the exit code 1.
+With --from, secrets are never copied: references stand in their place, and everything that is not carried over is told.")]
 pub(crate) struct Import {
     /// Store to write to: PATH or sqlite:PATH, made when there is none
     #[arg(long, value_name = "URL")]
     store: Option<String>,
+
+    /// Print a configuration made from a file of another tool, instead of taking records
+    #[arg(long, value_enum, value_name = "TOOL", conflicts_with = "store")]
+    from: Option<Tool>,
 
     /// Files to read; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
+/// Whose file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Tool {
+    /// Modules of the Prometheus blackbox exporter
+    Blackbox,
+    /// Endpoints of gatus
+    Gatus,
+}
+
 pub(crate) fn run(args: Import) -> anyhow::Result<Exit> {
-    let Import { store, files } = args;
+    let Import { store, from, files } = args;
+    if let Some(tool) = from {
+        return move_in(tool, &files, &mut output::stdout(), &mut io::stderr());
+    }
     let locator = store_locator(store)?;
     // A misspelt name is found before anything is written.
     if let Some(file) = files.iter().find(|file| *file != Path::new("-") && !file.exists()) {
@@ -65,6 +88,35 @@ pub(crate) fn run(args: Import) -> anyhow::Result<Exit> {
     writer.close()?;
     tell(&locator, &total, counts);
     Ok(if total.refused > 0 { Exit::Failed } else { Exit::Fine })
+}
+
+/// Prints a configuration made from one file of another tool.
+fn move_in(tool: Tool, files: &[PathBuf], out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<Exit> {
+    let [file] = files else {
+        writeln!(err, "authprobe import: `--from` takes one file")?;
+        return Ok(Exit::Usage);
+    };
+    let text = match text(file) {
+        Ok(text) => text,
+        Err(why) => {
+            writeln!(err, "{}: {why}", file.display())?;
+            return Ok(Exit::Usage);
+        }
+    };
+    let imported = match tool {
+        Tool::Blackbox => blackbox::import(&text),
+        Tool::Gatus => gatus::import(&text),
+    };
+    let Imported { text, count, notes } = match imported {
+        Ok(imported) => imported?,
+        Err(mistake) => {
+            writeln!(err, "{}", Mistakes::new(file, vec![mistake]))?;
+            return Ok(Exit::Usage);
+        }
+    };
+    write!(err, "{notes}")?;
+    out.write_all(text.as_bytes())?;
+    Ok(if count == 0 { Exit::Failed } else { Exit::Fine })
 }
 
 fn import(writer: &mut Writer, input: impl Read, counts: &mut Counts) -> anyhow::Result<Summary> {

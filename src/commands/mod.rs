@@ -15,6 +15,7 @@ pub(crate) mod report;
 mod results_csv;
 mod rules;
 pub(crate) mod run;
+mod slo;
 mod store;
 
 use std::path::{Path, PathBuf};
@@ -74,6 +75,7 @@ enum Command {
     Alerts(alerts::Alerts),
     Import(import::Import),
     Export(export::Export),
+    Slo(slo::SloCommand),
     Store(store::Store),
     Config(config::ConfigCommand),
     Completions(completions::Completions),
@@ -100,6 +102,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Alerts(args) => alerts::run(args),
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),
+        Command::Slo(args) => slo::run(args),
         Command::Store(args) => store::run(args),
         Command::Config(args) => config::run(args),
         Command::Completions(args) => completions::run(args),

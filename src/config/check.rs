@@ -6,11 +6,11 @@ pub(super) mod judging;
 mod jwks;
 pub(super) mod kinds;
 mod kubernetes;
-pub(super) mod later;
 mod logs;
 pub(super) mod model;
 mod postgres;
 pub(super) mod retention;
+pub(super) mod scheduled;
 pub(super) mod target;
 pub(crate) mod web;
 

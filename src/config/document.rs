@@ -15,16 +15,16 @@ const MOST_NODES: usize = 250_000;
 
 /// A value in the file.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Number of the node in its document.
-    pub(super) id: usize,
-    pub(super) place: Place,
-    pub(super) value: Value,
+    pub(crate) id: usize,
+    pub(crate) place: Place,
+    pub(crate) value: Value,
 }
 
 /// What a node holds.
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     Integer(Integer),
@@ -36,17 +36,17 @@ pub(super) enum Value {
 
 /// A whole number, as YAML reads it.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Integer {
+pub(crate) enum Integer {
     Unsigned(u64),
     Negative(i64),
 }
 
 /// A key of a map and its value.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) place: Place,
-    pub(super) node: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) place: Place,
+    pub(crate) node: Node,
 }
 
 impl Node {
@@ -54,21 +54,23 @@ impl Node {
     ///
     /// # Errors
     /// When it is no YAML: the one mistake at which reading stopped.
-    pub(super) fn parse(text: &str) -> Result<Node, Mistake> {
-        let options = serde_saphyr::options! {
-            budget: serde_saphyr::budget! { max_depth: DEEPEST, max_nodes: MOST_NODES },
-            alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_NODES },
-            non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
-            reject_unsupported_tags: true,
-            strict_booleans: true,
-            with_snippet: false
-        };
-        let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options).map_err(|error| worded(&error))?;
+    pub(crate) fn parse(text: &str) -> Result<Node, Mistake> {
+        let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options()).map_err(|error| worded(&error))?;
         Ok(Numbering(0).node(raw))
     }
 
+    /// Reads every document of a file; what is empty is none.
+    ///
+    /// # Errors
+    /// When it is no YAML: the one mistake at which reading stopped.
+    pub(crate) fn parse_all(text: &str) -> Result<Vec<Node>, Mistake> {
+        let documents: Vec<Spanned<Raw>> =
+            serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| worded(&error))?;
+        Ok(documents.into_iter().map(|raw| Numbering(0).node(raw)).collect())
+    }
+
     /// The entry of a map under a key.
-    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|entry| entry.key == key),
             Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::Text(_) | Value::List(_) => {
@@ -78,7 +80,7 @@ impl Node {
     }
 
     /// The nodes directly below.
-    pub(super) fn children(&self) -> impl Iterator<Item = &Node> {
+    pub(crate) fn children(&self) -> impl Iterator<Item = &Node> {
         let (list, map): (&[Node], &[Entry]) = match &self.value {
             Value::List(list) => (list, &[]),
             Value::Map(map) => (&[], map),
@@ -94,6 +96,18 @@ impl fmt::Display for Integer {
             Integer::Unsigned(number) => write!(f, "{number}"),
             Integer::Negative(number) => write!(f, "{number}"),
         }
+    }
+}
+
+/// How files are read: within bounds, and nothing guessed.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_depth: DEEPEST, max_nodes: MOST_NODES },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_NODES },
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
+        reject_unsupported_tags: true,
+        strict_booleans: true,
+        with_snippet: false
     }
 }
 

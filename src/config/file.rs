@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::alerts::settings::Receiver;
 use crate::changes;
-use crate::config::later::ScheduledReport;
+use crate::config::scheduled::ScheduledReport;
 
 /// The configuration of authprobe.
 #[derive(Debug, Deserialize, JsonSchema)]

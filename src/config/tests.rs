@@ -82,7 +82,6 @@ fn the_sample_loads_and_says_what_is_not_used_and_what_cannot_be_read() {
     10:37: targets[0].tls.client_cert: file c.pem: there is no such file
     10:56: targets[0].tls.client_key: file k.pem: there is no such file
     15:42: targets[0].probes.jwt.secret: file jwt.key: there is no such file
-    30:1: reports: accepted, but not used by this version
     ");
 }
 

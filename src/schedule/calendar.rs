@@ -25,7 +25,7 @@ const AHEAD: Duration = Duration::from_millis(2500);
 /// Most slots that one tick plans for one target, late ones and those ahead; the next tick goes on from there.
 const MOST: usize = 16;
 
-/// A target whose slots come from a cron expression.
+/// A target, or a report, whose slots come from a cron expression.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) target: usize,

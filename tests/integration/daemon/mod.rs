@@ -3,6 +3,7 @@
 mod clock;
 mod ends;
 mod others;
+mod reports;
 mod retention;
 mod schedule;
 mod secrets;
