@@ -44,6 +44,10 @@ need faketime faketime
 # Runs the OpenID provider of the tests, which comes from npm; npm is in a package of its own on Debian.
 need node nodejs
 need npm npm
+# Judges the manual pages.
+need mandoc mandoc
+# Reads JSON in the tutorial.
+need jq jq
 # Helps the scripts to read JSON.
 need python3 python3
 # What asks the API comes from PyPI.

@@ -10,6 +10,7 @@ mod export;
 mod import;
 mod incidents;
 mod init;
+mod man;
 mod note;
 pub(crate) mod report;
 mod results_csv;
@@ -17,6 +18,8 @@ mod rules;
 pub(crate) mod run;
 mod slo;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -79,6 +82,7 @@ enum Command {
     Store(store::Store),
     Config(config::ConfigCommand),
     Completions(completions::Completions),
+    Man(man::ManPages),
 }
 
 /// Runs a command.
@@ -106,6 +110,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Store(args) => store::run(args),
         Command::Config(args) => config::run(args),
         Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the program says of itself.
 
 use std::fs;
+use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -36,6 +37,7 @@ async fn every_command_explains_itself_with_examples() -> Result<()> {
         &["store", "backup"],
         &["config"],
         &["completions"],
+        &["man"],
     ] {
         let long = authprobe(dir.path(), &[command, &["--help"]].concat()).await?.with(0);
         ensure!(long.contains("Usage:") && long.contains("Examples:\n  "), "{command:?}: {long}");
@@ -58,6 +60,23 @@ async fn every_shell_gets_completions_that_know_the_commands() -> Result<()> {
         ensure!(script.contains("authprobe") && script.contains("incidents"), "{shell}: {script}");
     }
     ensure!(authprobe(dir.path(), &["completions", "tcsh"]).await?.told(2).contains("zsh"), "it names the shells");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_command_has_a_manual_page_that_a_reader_of_them_takes() -> Result<()> {
+    let dir = TempDir::new()?;
+    authprobe(dir.path(), &["man", "share/man1"]).await?.with(0);
+    let pages =
+        fs::read_dir(dir.path().join("share/man1"))?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let has = |name: &str| pages.iter().any(|page| page.ends_with(name));
+    ensure!(has("authprobe.1") && has("authprobe-report.1") && has("authprobe-changes-add.1"), "{pages:?}");
+    ensure!(!pages.iter().any(|page| page.to_string_lossy().contains("help")), "{pages:?}");
+    let mut mandoc = Command::new("mandoc");
+    let judged = mandoc.args(["-T", "lint", "-W", "error"]).args(&pages).output().context("mandoc is not here")?;
+    ensure!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout));
+    fs::write(dir.path().join("file"), "")?;
+    ensure!(authprobe(dir.path(), &["man", "file"]).await?.told(3).contains("file"), "a file is no directory");
     Ok(())
 }
 
