@@ -9,18 +9,14 @@ trap 'rm -rf "$work"' EXIT
 failed=0
 fail() { echo "docs: $*" >&2; failed=$((failed + 1)); }
 
-# A block begins with `# config`, a whole file, or with `# probes`, what stands below `probes:` of a target.
-awk -v work="$work" '
-    /^```yaml$/ { file = sprintf("%s/%02d.yaml", work, ++count); first = 1; next }
-    /^```$/ { file = ""; next }
-    file == "" { next }
-    first { first = 0
-            printf "# docs/configuration.md:%d\n", NR > file
-            whole = ($0 == "# config")
-            if (!whole && $0 != "# probes") print "unmarked: " NR > file
-            if (!whole) print "targets:\n  - name: docs\n    url: https://api.example.com\n    every: 30s\n    probes:" > file }
-    { print (whole ? "" : "      ") $0 > file }
-' docs/configuration.md
+# Debian's python3-yaml belongs to Debian's python3, which need not be the first on the PATH.
+for python in python3 /usr/bin/python3 none; do
+    if "$python" -c 'import yaml' 2>/dev/null; then break; fi
+done
+[ "$python" != none ] || { echo "docs: python3-yaml is not here: run tests/install.sh" >&2 && exit 1; }
+pages=(README.md docs/*.md deploy/helm/authprobe/README.md)
+"$program" config schema >"$work/schema.json"
+"$python" tests/docs.py "$work/schema.json" "$work" "${pages[@]}" || fail "blocks of YAML"
 
 # Something to read for every reference.
 for name in $(grep -oh '{env: [A-Z_]*}' "$work"/*.yaml | grep -o '[A-Z_]*}' | tr -d '}' | sort -u); do
@@ -42,7 +38,12 @@ for file in "$work"/*.yaml; do
     fi
     count=$((count + 1))
 done
-[ "$count" -gt 0 ] || fail "docs/configuration.md has no examples"
+[ "$count" -gt 0 ] || fail "there are no examples"
+python3 tests/links.py "${pages[@]}" CHANGELOG.md || fail "dead links"
+for page in docs/*.md; do
+    page=${page#docs/}
+    [ "$page" = SUMMARY.md ] || grep -qF "($page)" docs/SUMMARY.md || fail "docs/SUMMARY.md does not list $page"
+done
 
 named() { # FILE WORD: the word stands in the file as code
     grep -qE -- "\`([^\`]*[^\`a-z_-])?$2([^\`a-z_-][^\`]*)?\`" "docs/$1" || fail "docs/$1 does not tell of \`$2\`"

@@ -20,4 +20,5 @@ mod prometheus;
 mod real_servers;
 mod servers;
 mod store_command;
+mod tutorial;
 mod web;

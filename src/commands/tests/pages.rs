@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
@@ -124,8 +125,9 @@ fn calls(line: &str) -> Vec<Vec<String>> {
 
 /// A line as a shell would go on with it: a command in its place gives a date, a URL is one.
 fn expanded(line: &str) -> String {
-    let substituted = Regex::new(r"\$\([^)]*\)").unwrap().replace_all(line, "2026-11-24");
-    Regex::new(r"\$[A-Z_]*URL\b").unwrap().replace_all(&substituted, "http://127.0.0.1:9464").into_owned()
+    static COMMAND: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\$\([^)]*\)").unwrap());
+    static URL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\$[A-Z_]*URL\b").unwrap());
+    URL.replace_all(&COMMAND.replace_all(line, "2026-11-24"), "http://127.0.0.1:9464").into_owned()
 }
 
 fn call(words: &[String]) -> Option<Vec<String>> {
