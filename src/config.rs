@@ -237,7 +237,18 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
     let judged = check::judging::check(slos, corrections, &targets, root, findings);
     let model = check::model::check(model, &root.key("model"), base, findings);
     let judging = Settings { links, model, ..judged };
-    Some(Config { store: store?, retention, agent, targets, judging, changes, web, alerts, reports, digest: String::new() })
+    Some(Config {
+        store: store?,
+        retention,
+        agent,
+        targets,
+        judging,
+        changes,
+        web,
+        alerts,
+        reports,
+        digest: String::new(),
+    })
 }
 
 /// The first half of the SHA-256 of a text.

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::changes::Context;
-use crate::tally::feeds::Feeds;
 use crate::changes::blind::Blind;
+use crate::tally::feeds::Feeds;
 
 /// A source that stays blind says so again after this long, so that a report knows before it sees again.
 const PIECE: SignedDuration = SignedDuration::from_mins(5);
@@ -137,7 +137,14 @@ mod tests {
     fn feed(since: Option<Timestamp>) -> (Feed, mpsc::Receiver<Record>) {
         let (records, received) = mpsc::channel(16);
         let keeper = Keeper::new(b"a key of a test").into();
-        let context = Context { records, keeper, blind: Arc::default(), since, feeds: Arc::default(), stop: CancellationToken::new() };
+        let context = Context {
+            records,
+            keeper,
+            blind: Arc::default(),
+            since,
+            feeds: Arc::default(),
+            stop: CancellationToken::new(),
+        };
         (Feed::new("jwks", "http://idp", &context), received)
     }
 

@@ -49,7 +49,11 @@ impl Scheduled {
     ///
     /// # Errors
     /// When the calendar cannot be started.
-    pub(crate) async fn start(reports: Vec<Report>, judging: Arc<Settings>, store: &Path) -> anyhow::Result<Option<Self>> {
+    pub(crate) async fn start(
+        reports: Vec<Report>,
+        judging: Arc<Settings>,
+        store: &Path,
+    ) -> anyhow::Result<Option<Self>> {
         if reports.is_empty() {
             return Ok(None);
         }

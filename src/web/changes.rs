@@ -175,10 +175,10 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::web::Settings;
-    use crate::web::reading::Reading;
     use crate::on_demand::OnDemand;
     use crate::tally::Tally;
+    use crate::web::Settings;
+    use crate::web::reading::Reading;
     use crate::web::state::{Parts, Phase};
     use crate::web::token::Guard;
 

@@ -8,8 +8,8 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::judge::Latest;
 use crate::on_demand::OnDemand;
 use crate::recorder::health::Health;
-use crate::web::reading::Reading;
 use crate::tally::Tally;
+use crate::web::reading::Reading;
 use crate::web::token::Guard;
 
 /// Scrapes that are written at once; further ones wait, for probes need the processor more.

@@ -217,7 +217,9 @@ async fn a_store_that_lacks_something_gets_a_clear_answer_and_no_silent_page() -
     let ahead = Some("which lies in the future: a clock is or was wrong");
     let (unborn, unseen) =
         ("no result is stored of this window, which lies in the future", "no result is stored of this window;");
-    let all: [(&str, String, i32, &[&str], Option<&str>); 9] = [
+    /// Name, records, status of the import, window, what the report must warn of.
+    type Case<'a> = (&'a str, String, i32, &'a [&'a str], Option<&'a str>);
+    let all: [Case<'_>; 9] = [
         ("nothing", String::new(), 0, &[], nothing),
         ("changes", change("secret"), 0, &[], nothing),
         ("no-changes", failing(every), 0, &november, None),

@@ -35,7 +35,7 @@ async fn each_chart_of_a_report_appears_in_both_forms_and_is_replaced_as_a_whole
     ensure!(page == authprobe(dir.path(), &[&["report", "incidents"], &window[..]].concat()).await?.with(0), "{page}");
     let charts = dir.path().join("new/charts");
     let names = || -> Result<BTreeSet<String>> {
-        let names = fs::read_dir(&charts)?.map(|file| Ok(file?.file_name().into_string().ok().context("a name")?));
+        let names = fs::read_dir(&charts)?.map(|file| file?.file_name().into_string().ok().context("a name"));
         names.collect()
     };
     let expected = ["latency", "probes", "success"].map(|name| [format!("{name}.png"), format!("{name}.svg")]);

@@ -250,7 +250,14 @@ async fn a_server_that_never_answers_leaves_a_gap() {
     let (records, mut received) = mpsc::channel(8);
     let stop = CancellationToken::new();
     let keeper = Keeper::new(b"a key of this test").into();
-    let context = Context { records, keeper, blind: Arc::default(), since: Some(at(0)), feeds: Arc::default(), stop: stop.clone() };
+    let context = Context {
+        records,
+        keeper,
+        blind: Arc::default(),
+        since: Some(at(0)),
+        feeds: Arc::default(),
+        stop: stop.clone(),
+    };
     let feed = Feed::new("jwks", "the key set", &context);
     let limit = Duration::from_millis(20);
     let polling = tokio::spawn(poll(idp.by_url(), feed, Duration::from_secs(60), limit, stop.clone()));

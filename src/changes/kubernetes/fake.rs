@@ -83,7 +83,8 @@ async fn play(script: Vec<Answer>) -> (Vec<Change>, Vec<Gap>, Vec<String>) {
     });
     let (records, mut received) = mpsc::channel(100);
     let keeper = Keeper::new(b"a key of a test").into();
-    let context = Context { records, keeper, blind: Arc::default(), since: None, feeds: Arc::default(), stop: stop.clone() };
+    let context =
+        Context { records, keeper, blind: Arc::default(), since: None, feeds: Arc::default(), stop: stop.clone() };
     let waits = stop.clone();
     let late = tokio::spawn(async move {
         tokio::time::sleep(WAITS).await;
