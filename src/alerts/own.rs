@@ -118,3 +118,71 @@ impl Own {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    /// A prober that started at 0, whose targets are due every ten seconds.
+    fn own() -> Own {
+        let (_, judged) = watch::channel(None);
+        let every = Some(SignedDuration::from_secs(10));
+        Own { recorder: Arc::default(), judged, blind: Arc::default(), started: at(0), every, agent: "local".into() }
+    }
+
+    fn ids(alerts: Vec<Alert>) -> Vec<String> {
+        alerts.into_iter().map(|alert| alert.id).collect()
+    }
+
+    #[test]
+    fn a_prober_without_results_or_judgements_stands_still_after_a_while() {
+        let own = own();
+        assert_eq!(ids(own.trouble(at(90))), Vec::<String>::new());
+        assert_eq!(ids(own.trouble(at(91))), ["prober/probing"]);
+        own.recorder.result(at(300));
+        assert_eq!(ids(own.trouble(at(300))), Vec::<String>::new());
+        assert_eq!(ids(own.trouble(at(301))), ["prober/judging"]);
+        let calendars = Own { every: None, ..own };
+        assert_eq!(ids(calendars.trouble(at(290))), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_written_is_told_once_it_is_no_passing_lock() {
+        let own = own();
+        own.recorder.result(at(0));
+        let trouble = Trouble::Failing { since: at(10), why: "locked".into() };
+        own.recorder.note(|state| state.trouble = Some(trouble));
+        assert_eq!(ids(own.trouble(at(40))), Vec::<String>::new());
+        assert_eq!(ids(own.trouble(at(41))), ["prober/store"]);
+        own.recorder.note(|state| state.trouble = Some(Trouble::Broken));
+        assert_eq!(ids(own.trouble(at(11))), ["prober/store"]);
+    }
+
+    #[test]
+    fn a_source_that_sees_nothing_is_told_with_what_it_does_not_see() {
+        let own = own();
+        let look = |second| {
+            let mut seen = Seen::default();
+            own.sources(&mut seen, at(second));
+            seen
+        };
+        assert!(look(120).is_unclear("feed/jwks"), "nobody had the time to look");
+        own.blind.begins("jwks", "http://idp", at(100));
+        own.blind.begins("jwks", "http://other", at(150));
+        assert!(look(220).firing.is_empty());
+        let seen = look(300);
+        assert!(!seen.is_unclear("feed/jwks"));
+        let [alert] = seen.firing.as_slice() else { panic!("one alert: {:?}", seen.firing) };
+        assert_eq!((alert.id.as_str(), alert.starts_at), ("feed/jwks", at(100)));
+        assert!(alert.description.contains("http://idp and http://other"), "{}", alert.description);
+        own.blind.ends("jwks", "http://idp");
+        own.blind.ends("jwks", "http://other");
+        assert!(look(400).firing.is_empty());
+    }
+}

@@ -11,12 +11,12 @@ pub(crate) struct Blind(Mutex<BTreeMap<(&'static str, String), Timestamp>>);
 
 impl Blind {
     /// A feed sees nothing.
-    pub(super) fn begins(&self, source: &'static str, what: &str, now: Timestamp) {
+    pub(crate) fn begins(&self, source: &'static str, what: &str, now: Timestamp) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((source, what.to_owned())).or_insert(now);
     }
 
     /// A feed sees again, or ends.
-    pub(super) fn ends(&self, source: &'static str, what: &str) {
+    pub(crate) fn ends(&self, source: &'static str, what: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(source, what.to_owned()));
     }
 

@@ -62,12 +62,12 @@ impl Health {
     }
 
     /// Notes that a result came.
-    pub(super) fn result(&self, now: Timestamp) {
+    pub(crate) fn result(&self, now: Timestamp) {
         self.result_ms.store(now.as_millisecond(), Ordering::Relaxed);
     }
 
     /// Notes what has become otherwise.
-    pub(super) fn note(&self, change: impl FnOnce(&mut State)) {
+    pub(crate) fn note(&self, change: impl FnOnce(&mut State)) {
         self.state.send_if_modified(|state| {
             let failing = state.failing;
             change(state);
