@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reports::alerts::State;
 use reports::cause::Verdict;
 use reports::incident::{Incident, Severity as Grade};
@@ -25,6 +25,8 @@ pub(crate) struct Seen {
 
 /// Probes that a text names; further ones are counted.
 const NAMED: usize = 5;
+/// The page of an incident looks back from so long before its start.
+const BEFORE: SignedDuration = SignedDuration::from_hours(24);
 
 impl Seen {
     /// Takes in what a judgement says; without one nobody can tell.
@@ -127,7 +129,9 @@ fn failing(incident: &Incident) -> Alert {
     }
     alert.targets = incident.targets().into_iter().map(str::to_owned).collect();
     alert.cause = cause;
-    alert.page = format!("/incidents/{}", incident.id);
+    // The window keeps the link alive when the newest judgement knows the incident no more.
+    let from = incident.start.lo.checked_sub(BEFORE).unwrap_or(Timestamp::MIN);
+    alert.page = format!("/incident?id={}&from={}", incident.id, from.strftime("%Y-%m-%dT%H:%M:%SZ"));
     alert
 }
 

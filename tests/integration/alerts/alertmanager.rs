@@ -8,6 +8,7 @@ use crate::harness::demo::Demo;
 use crate::harness::program::authprobe;
 use crate::harness::wait::{Seen, until};
 use crate::servers::alertmanager::Alertmanager;
+use crate::servers::http::Http;
 
 /// The incidents among the alerts.
 async fn incidents(alertmanager: &Alertmanager) -> Result<Vec<Value>> {
@@ -24,7 +25,7 @@ async fn an_incident_fires_in_a_real_alertmanager_and_is_resolved_there() -> Res
     assert_eq!(tried, "1 alertmanager took it\n");
     assert_eq!(alertmanager.firing().await?[0]["labels"]["alertname"], "AuthprobeTest");
 
-    let daemon = demo.run()?;
+    let mut daemon = demo.run()?;
     demo.store().runs(3).await?;
     demo.fault(&json!({"fault": "login_rejects"})).await?;
     let alert = until("the incident in Alertmanager", async || {
@@ -38,7 +39,9 @@ async fn an_incident_fires_in_a_real_alertmanager_and_is_resolved_there() -> Res
     let annotation = |name: &str| alert["annotations"][name].as_str().unwrap_or_default();
     assert!(annotation("summary").contains("demo/login"), "{alert}");
     assert!(annotation("description").contains("Since "), "{alert}");
-    assert!(annotation("link").ends_with(&format!("/incidents/{id}")), "{alert}");
+    let (_, page) = annotation("link").split_once("/incident?").context("a link to the incident")?;
+    let shown = Http::new()?.get(&format!("{}/incident?{page}", daemon.listens().await?), &[]).await?;
+    assert!(shown.status == 200 && shown.body.contains(id), "{}: {}", shown.status, shown.body);
     assert_eq!(alert["generatorURL"].as_str(), Some(annotation("link")));
 
     demo.heal().await?;
