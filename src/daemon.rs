@@ -123,6 +123,7 @@ pub(crate) async fn run(
         records: records.clone(),
         guard,
         reading,
+        alerts: alerts.health(),
         tally: Arc::clone(&tally),
         on_demand,
     };

@@ -23,7 +23,6 @@ pub(crate) struct State {
 
 impl Health {
     /// All receivers by name, as they are now.
-    #[expect(dead_code, reason = "the metrics show it")]
     pub(crate) fn now(&self) -> BTreeMap<String, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -142,7 +142,6 @@ impl Alerts {
     }
 
     /// What becomes of the messages, now and later.
-    #[expect(dead_code, reason = "the metrics show it")]
     pub(crate) fn health(&self) -> Arc<Health> {
         Arc::clone(&self.health)
     }

@@ -200,6 +200,7 @@ mod tests {
             judged: watch::channel(None).1,
             guard,
             reading: Reading::start(dir.path(), Arc::default(), &[], &web, CancellationToken::new()),
+            alerts: Arc::default(),
             tally: Arc::new(Tally::of_nothing()),
             on_demand: OnDemand::of_nothing(records.clone()),
             records,

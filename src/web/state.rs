@@ -5,6 +5,7 @@ use std::sync::Arc;
 use storage::record::Record;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::alerts::health::Health as Told;
 use crate::judge::Latest;
 use crate::on_demand::OnDemand;
 use crate::recorder::health::Health;
@@ -38,6 +39,8 @@ pub(crate) struct Parts {
     pub(crate) guard: Guard,
     /// What is read.
     pub(crate) reading: Reading,
+    /// What became of alerts.
+    pub(crate) alerts: Arc<Told>,
     /// What was counted.
     pub(crate) tally: Arc<Tally>,
     /// Runs what is asked for.
@@ -56,6 +59,8 @@ pub(super) struct State {
     pub(super) guard: Guard,
     /// What is read.
     pub(super) reading: Reading,
+    /// What became of alerts.
+    pub(super) alerts: Arc<Told>,
     /// What was counted.
     pub(super) tally: Arc<Tally>,
     /// Runs what is asked for.
@@ -68,9 +73,9 @@ pub(super) struct State {
 impl State {
     /// What is answered from, and where what is told goes.
     pub(super) fn new(parts: Parts, phase: watch::Receiver<Phase>) -> Self {
-        let Parts { health, judged, records, guard, reading, tally, on_demand } = parts;
+        let Parts { health, judged, records, guard, reading, alerts, tally, on_demand } = parts;
         let scrapes = Arc::new(Semaphore::new(SCRAPES));
-        Self { health, judged, records, guard, reading, tally, on_demand, scrapes, phase }
+        Self { health, judged, records, guard, reading, alerts, tally, on_demand, scrapes, phase }
     }
 
     /// How far the daemon is now.

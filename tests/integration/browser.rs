@@ -173,6 +173,14 @@ async fn the_incident_of_the_demo_is_understood_in_a_browser() -> Result<()> {
         }
     }
     demo.says("end them with Ctrl-C").await?;
+    // A page does not change once it is there, so the revoked key has to be known as an incident before.
+    let http = Http::new()?;
+    until("an incident that is open", async || {
+        let metrics = http.get(&format!("{url}metrics"), &[]).await?.body;
+        let mut open = metrics.lines().filter(|line| line.starts_with("authprobe_incidents_open{"));
+        Ok(Seen::when(open.any(|line| !line.ends_with(" 0") && !line.ends_with(" 0.0")), (), || "none".into()))
+    })
+    .await?;
     let mut found = Vec::new();
     for dark in [false, true] {
         let browser = driver.browser(dark).await?;

@@ -227,7 +227,8 @@ impl Span {
 
     /// Ends it with the last executions, the newest at the end.
     pub(super) fn close(&mut self, recent: &[Execution], at: Timestamp) {
-        self.start = Some(self.start().1);
+        let start = self.start().1;
+        self.start = Some(start);
         let first = self.first_bad();
         let own: Vec<&Execution> = recent.iter().rev().take_while(|execution| execution.time >= first).collect();
         let failed: Vec<bool> = own.iter().map(|execution| execution.failed()).collect();
@@ -240,7 +241,9 @@ impl Span {
         let time = |position: usize| own.get(position).map(|execution| execution.time);
         let hi = held.start().checked_sub(1).and_then(time).unwrap_or(at);
         let lo = time(*held.end()).unwrap_or(self.last_bad);
-        self.closed = Some(Closed { at, end: Interval { lo: lo.max(first), hi: hi.max(lo).max(first) } });
+        // Of a few failures far apart, each may have been alone: what ended had begun before.
+        let lo = lo.max(first).max(start.hi);
+        self.closed = Some(Closed { at, end: Interval { lo, hi: hi.max(lo) } });
     }
 
     /// How many of the last executions succeeded.

@@ -133,6 +133,17 @@ fn three_failures_are_found_at_the_beginning_of_the_data_and_behind_a_gap() {
 }
 
 #[test]
+fn an_episode_of_which_neither_border_is_clear_still_ends_after_it_began() {
+    let pieces = (0..23).map(|slot| sample(moment(slot * EVERY_MS), [1, 4, 8].contains(&slot))).collect();
+    let found = episodes(&series(pieces), None);
+    assert!(!found.is_empty());
+    for episode in found {
+        let end = episode.end.unwrap();
+        assert!(episode.start.hi <= end.lo && end.lo <= end.hi, "{episode:?}");
+    }
+}
+
+#[test]
 fn a_short_recovery_does_not_split_an_episode() {
     let pieces =
         (0..200).map(|slot| sample(moment(slot * EVERY_MS), (100..110).contains(&slot) || (122..130).contains(&slot)));

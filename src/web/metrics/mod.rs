@@ -1,5 +1,6 @@
 //! `GET /metrics`: counts and states for Prometheus, as OpenMetrics or in the older text format.
 
+mod alerts;
 mod daemon;
 mod judged;
 mod older;
@@ -7,6 +8,7 @@ mod page;
 mod run;
 mod series;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 use storage::record::ProbeResult;
 
+use crate::alerts::health::State as Receiver;
 use crate::judge::Judgement;
 use crate::recorder::health::State as Recorder;
 use crate::tally::Tally;
@@ -41,6 +44,7 @@ pub(super) async fn scrape(extract::State(state): extract::State<Arc<State>>, he
         queued: state.records.max_capacity() - state.records.capacity(),
         judged: state.judged.borrow().clone(),
         tally: Arc::clone(&state.tally),
+        receivers: state.alerts.now(),
         now: Timestamp::now(),
     };
     // Thousands of series are written here, so it does not stand in the way of the probes.
@@ -71,6 +75,7 @@ struct Moment {
     queued: usize,
     judged: Option<Arc<Judgement>>,
     tally: Arc<Tally>,
+    receivers: BTreeMap<String, Receiver>,
     now: Timestamp,
 }
 
@@ -82,7 +87,7 @@ impl fmt::Debug for Moment {
 
 impl Collector for Moment {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Moment { recorder, queued, judged, tally, now } = self;
+        let Moment { recorder, queued, judged, tally, receivers, now } = self;
         let page = &mut Page(encoder);
         // Copied, so that what is counted meanwhile does not wait for what is written here.
         let (agent, all, objectives, changes) = {
@@ -99,6 +104,7 @@ impl Collector for Moment {
         daemon::schedule(page, tally)?;
         daemon::store(page, tally, recorder, *queued)?;
         daemon::feeds(page, tally)?;
+        alerts::write(page, receivers)?;
         daemon::tokens(page, tally, *now)
     }
 }

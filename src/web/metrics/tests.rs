@@ -1,5 +1,6 @@
 //! What a scrape says, before anything was probed and after.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,7 +29,8 @@ fn moment() -> Moment {
     std::fs::write(&file, CONFIG).unwrap();
     let config::Config { agent, targets, judging, .. } = config::load(&file).unwrap().config;
     let tally = Tally::new(&agent, "d1".into(), &targets, &judging, Path::new("/nowhere/a.db"));
-    Moment { recorder: Recorder::default(), queued: 0, judged: None, tally: Arc::new(tally), now: at("04:00:00") }
+    let (recorder, tally) = (Recorder::default(), Arc::new(tally));
+    Moment { recorder, queued: 0, judged: None, tally, receivers: BTreeMap::new(), now: at("04:00:00") }
 }
 
 fn at(time: &str) -> Timestamp {

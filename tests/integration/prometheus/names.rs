@@ -21,7 +21,9 @@ async fn every_metric_is_documented_and_every_name_in_a_dashboard_or_rule_is_one
     demo.configure("demo-key-set.yaml", demo.url())?;
     let config = fs::read_to_string(demo.path("authprobe.yaml"))?;
     let slos = "slos:\n  - { name: auth, probes: [\"demo/*\"], objective: 99, window: 28d, latency: 1s }\n";
-    fs::write(demo.path("authprobe.yaml"), format!("{config}{slos}"))?;
+    let alerts =
+        format!("alerts:\n  - {{ name: beat, heartbeat: \"{}/.well-known/jwks.json\", every: 10s }}\n", demo.url());
+    fs::write(demo.path("authprobe.yaml"), format!("{config}{slos}{alerts}"))?;
     demo.control("/rotate", &json!({"signing": "rs256"})).await?;
     for replica in 0..3 {
         demo.control(&format!("/rollout/{replica}"), &json!({})).await?;
@@ -33,8 +35,12 @@ async fn every_metric_is_documented_and_every_name_in_a_dashboard_or_rule_is_one
     demo.control("/rotate", &json!({})).await?;
     let scrape = until("a scrape with everything that can be told", async || {
         let scrape = web.get("/metrics", &[]).await?.body;
-        let last =
-            ["authprobe_feed_last_change_timestamp_seconds{", "authprobe_slo_burn_rate{", "authprobe_held_token_age"];
+        let last = [
+            "authprobe_feed_last_change_timestamp_seconds{",
+            "authprobe_slo_burn_rate{",
+            "authprobe_held_token_age",
+            "authprobe_alert_last_success",
+        ];
         let all = last.iter().all(|name| scrape.contains(name));
         Ok(Seen::when(all, scrape.clone(), || scrape))
     })
