@@ -1,6 +1,7 @@
 //! `authprobe run`: the daemon.
 
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -53,6 +54,10 @@ pub(crate) fn run(args: Run) -> anyhow::Result<Exit> {
         Some(given) => given.parse::<Locator>()?,
         None => config.store.clone(),
     };
+    // Judging leaves half of the processors to the probes.
+    let half = thread::available_parallelism().map_or(1, |all| (all.get() / 2).max(1));
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(half).thread_name(|number| format!("judge-{number}"));
+    threads.build_global().context("the threads that judge cannot be started")?;
     let runtime = commands::runtime().context("the runtime cannot be started")?;
     let ended = runtime.block_on(async {
         let stop = CancellationToken::new();
