@@ -22,11 +22,12 @@ async fn reporting(reports: &str) -> Result<Demo> {
     Ok(demo)
 }
 
-/// The names of the files in a directory, in order.
+/// The names of the files in a directory, in order; a file that is not complete has a name with a dot in front.
 fn files(demo: &Demo, directory: &str) -> Result<Vec<String>> {
     let Ok(entries) = fs::read_dir(demo.path(directory)) else { return Ok(Vec::new()) };
     let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
     let mut names: Vec<String> = names.collect::<Result<_>>()?;
+    names.retain(|name| !name.starts_with('.'));
     names.sort();
     Ok(names)
 }
