@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use probes::credential::Text;
+use reports::formats::Format;
 use reports::report::Kind;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::scheduled::settings::{Form, Keep};
+use crate::scheduled::settings::Keep;
 
 /// A report that is written on a schedule.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -28,7 +29,7 @@ pub(super) struct ScheduledReport {
     #[schemars(with = "Option<String>", example = &"7d")]
     pub(super) last: Option<Duration>,
     /// How it is written; by the ending of a file in `to`, else text, where absent.
-    pub(super) format: Option<Form>,
+    pub(super) format: Option<Format>,
     /// File that each report replaces, or, with a slash at its end, directory that gets a file for each report.
     /// A relative path begins at this file's directory. Either this or `webhook`.
     pub(super) to: Option<PathBuf>,

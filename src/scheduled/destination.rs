@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use jiff::Timestamp;
+use reports::formats::Format;
 use tracing::warn;
 
 use crate::file;
 use crate::scheduled::record::Written;
-use crate::scheduled::settings::{Form, Keep};
+use crate::scheduled::settings::Keep;
 
 /// Most files that are remembered of one report; with an age to keep and a beat of seconds there would be no end.
 const MOST: usize = 10_000;
@@ -31,18 +32,18 @@ pub(super) fn write_into(
     directory: &Path,
     report: &str,
     slot: Timestamp,
-    form: Form,
+    format: Format,
     page: &str,
 ) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
-    let path = directory.join(name(report, slot, form));
+    let path = directory.join(name(report, slot, format));
     write(&path, page)?;
     Ok(path)
 }
 
 /// The name of the file of a report: its name, its planned moment in UTC, its form.
-fn name(report: &str, slot: Timestamp, form: Form) -> String {
-    format!("{report}-{}.{}", slot.strftime("%Y-%m-%dT%H%M%SZ"), form.ending())
+fn name(report: &str, slot: Timestamp, format: Format) -> String {
+    format!("{report}-{}.{}", slot.strftime("%Y-%m-%dT%H%M%SZ"), format.ending())
 }
 
 /// Deletes the files that need not be kept, of those that were written. What cannot be deleted stays remembered.
@@ -104,7 +105,7 @@ mod tests {
 
     fn written(directory: &Path, days: std::ops::Range<i64>) -> Vec<Written> {
         let write = |number| Written {
-            path: write_into(directory, "daily", day(number), Form::Json, "{}").unwrap(),
+            path: write_into(directory, "daily", day(number), Format::Json, "{}").unwrap(),
             slot: day(number),
         };
         days.map(write).collect()

@@ -8,7 +8,7 @@ use croner::Cron;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use probes::credential::Text;
-use reports::formats::{Format, UnknownFormat};
+use reports::formats::Format;
 use reports::report::Kind;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -28,8 +28,6 @@ pub(crate) struct Report {
     /// How far back it looks; each objective's own window, or 30 days, where absent.
     pub(crate) last: Option<SignedDuration>,
     /// How it is written.
-    pub(crate) form: Form,
-    /// The same for the renderer.
     pub(crate) format: Format,
     /// Where it goes.
     pub(crate) destination: Destination,
@@ -51,23 +49,6 @@ pub(crate) enum Destination {
     Webhook(Text),
 }
 
-/// How a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "ReportFormat")]
-pub(crate) enum Form {
-    /// For a terminal.
-    Text,
-    /// For a repository or a wiki.
-    Markdown,
-    /// For a browser.
-    Html,
-    /// For programs.
-    Json,
-    /// For a spreadsheet.
-    Csv,
-}
-
 /// Which files of a report stay, a number of the newest, or those up to an age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
@@ -75,57 +56,6 @@ pub(crate) enum Keep {
     Files(u64),
     /// Those whose planned moment is not longer ago.
     Age(Duration),
-}
-
-impl Form {
-    /// The form that the renderer knows under this word.
-    ///
-    /// # Errors
-    /// When it does not know it.
-    pub(crate) fn format(self) -> Result<Format, UnknownFormat> {
-        let word = match self {
-            Form::Text => "text",
-            Form::Markdown => "markdown",
-            Form::Html => "html",
-            Form::Json => "json",
-            Form::Csv => "csv",
-        };
-        word.parse()
-    }
-
-    /// The form that the ending of a file stands for.
-    pub(crate) fn of_ending(ending: &str) -> Option<Form> {
-        match ending.to_ascii_lowercase().as_str() {
-            "txt" | "log" => Some(Form::Text),
-            "md" => Some(Form::Markdown),
-            "html" | "htm" => Some(Form::Html),
-            "json" => Some(Form::Json),
-            "csv" => Some(Form::Csv),
-            _ => None,
-        }
-    }
-
-    /// The ending of a file in this form.
-    pub(super) fn ending(self) -> &'static str {
-        match self {
-            Form::Text => "txt",
-            Form::Markdown => "md",
-            Form::Html => "html",
-            Form::Json => "json",
-            Form::Csv => "csv",
-        }
-    }
-
-    /// The media type of a body in this form.
-    pub(super) fn media_type(self) -> &'static str {
-        match self {
-            Form::Text => "text/plain; charset=utf-8",
-            Form::Markdown => "text/markdown; charset=utf-8",
-            Form::Html => "text/html; charset=utf-8",
-            Form::Json => "application/json",
-            Form::Csv => "text/csv; charset=utf-8",
-        }
-    }
 }
 
 impl Report {
@@ -193,7 +123,6 @@ mod tests {
             expression: CronParser::new().parse(cron).unwrap(),
             timezone: TimeZone::get(zone).unwrap(),
             last: None,
-            form: Form::Json,
             format: Format::Json,
             destination: Destination::File("a".into()),
         };

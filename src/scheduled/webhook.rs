@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::Context;
 use jiff::Timestamp;
 use probes::credential::{Text, Unusable};
+use reports::formats::Format;
 use reqwest::{Client, Url, header, redirect};
 
 use crate::output::printable;
-use crate::scheduled::settings::Form;
 use crate::source;
 
 /// Longest wait for an answer.
@@ -18,7 +18,13 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When it was not taken; the URL is not told, for it may be a secret.
-pub(super) async fn post(url: &Text, report: &str, slot: Timestamp, form: Form, page: String) -> anyhow::Result<()> {
+pub(super) async fn post(
+    url: &Text,
+    report: &str,
+    slot: Timestamp,
+    format: Format,
+    page: String,
+) -> anyhow::Result<()> {
     let url = match url {
         Text::Plain(url) => url.clone(),
         Text::From(source) => {
@@ -33,7 +39,7 @@ pub(super) async fn post(url: &Text, report: &str, slot: Timestamp, form: Form, 
     let request = client
         .context("no request can be made")?
         .post(url)
-        .header(header::CONTENT_TYPE, form.media_type())
+        .header(header::CONTENT_TYPE, format.media_type())
         .header(header::USER_AGENT, concat!("authprobe/", env!("CARGO_PKG_VERSION")))
         .header(
             "Idempotency-Key",

@@ -52,7 +52,7 @@ impl Work {
                 Ok(Made::Done(Done::File(path.clone())))
             }
             Destination::Directory { path, .. } => {
-                let path = destination::write_into(path, &report.name, slot, report.form, &page)?;
+                let path = destination::write_into(path, &report.name, slot, report.format, &page)?;
                 Ok(Made::Done(Done::Own(path)))
             }
             Destination::Webhook(_) => Ok(Made::ToPost(page)),
@@ -86,7 +86,7 @@ impl Made {
     pub(super) async fn finish(self, report: &Report, slot: Timestamp) -> anyhow::Result<Done> {
         match (self, &report.destination) {
             (Made::ToPost(page), Destination::Webhook(url)) => {
-                webhook::post(url, &report.name, slot, report.form, page).await?;
+                webhook::post(url, &report.name, slot, report.format, page).await?;
                 Ok(Done::Posted)
             }
             (Made::ToPost(_), Destination::File(_) | Destination::Directory { .. }) => {

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use crate::full::FullReport;
 
 pub mod csv;
@@ -20,7 +23,9 @@ const MOST_ROWS: usize = 100;
 const MOST_NAMES: usize = 60;
 
 /// A form of report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportFormat")]
 pub enum Format {
     /// For a terminal.
     Text,
@@ -71,6 +76,30 @@ impl Format {
             "md" => Ok(Format::Markdown),
             "htm" => Ok(Format::Html),
             word => word.parse(),
+        }
+    }
+
+    /// The ending of a file in this form.
+    #[must_use]
+    pub fn ending(self) -> &'static str {
+        match self {
+            Format::Text => "txt",
+            Format::Markdown => "md",
+            Format::Html => "html",
+            Format::Json => "json",
+            Format::Csv => "csv",
+        }
+    }
+
+    /// The media type of a body in this form.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Format::Text => "text/plain; charset=utf-8",
+            Format::Markdown => "text/markdown; charset=utf-8",
+            Format::Html => "text/html; charset=utf-8",
+            Format::Json => "application/json",
+            Format::Csv => "text/csv; charset=utf-8",
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use probes::credential::{Source, Text};
+use reports::formats::Format;
 
 use crate::config::check::{self, web_address};
 use crate::config::mistake::{Findings, Mistake};
@@ -13,7 +14,7 @@ use crate::config::scheduled::ScheduledReport;
 use crate::config::sources::Use;
 use crate::config::spot::Spot;
 use crate::config::{schedule, secrets};
-use crate::scheduled::settings::{Destination, Form, Keep, Report};
+use crate::scheduled::settings::{Destination, Keep, Report};
 
 /// Longest name in bytes, so that the name of a file has room for a moment and an ending.
 const LONGEST_NAME: usize = 200;
@@ -66,10 +67,9 @@ fn one(section: ScheduledReport, spot: &Spot<'_>, base: &Path, findings: &mut Fi
     let last = told(last.transpose().map_err(str::to_owned), &spot.key("last"), mistakes);
     let by_ending = || {
         let ending = to.as_deref().filter(|to| !is_directory(to, base)).and_then(Path::extension)?;
-        Form::of_ending(ending.to_str()?)
+        Format::of_ending(ending.to_str()?).ok()
     };
-    let form = format.or_else(by_ending).unwrap_or(Form::Text);
-    let format = told(form.format().map_err(|error| error.to_string()), &spot.key("format"), mistakes);
+    let format = format.or_else(by_ending).unwrap_or(Format::Text);
     let destination = destination(to, webhook, keep, spot, base, findings);
     Some(Report {
         name,
@@ -77,8 +77,7 @@ fn one(section: ScheduledReport, spot: &Spot<'_>, base: &Path, findings: &mut Fi
         expression: expression?,
         timezone: timezone?,
         last: last?,
-        form,
-        format: format?,
+        format,
         destination: destination?,
     })
 }
