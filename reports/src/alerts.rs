@@ -8,6 +8,7 @@ use serde::Serialize;
 use storage::window::Window;
 
 use crate::input::shift;
+use crate::series::{down_to_millisecond, up_to_millisecond};
 use crate::settings::Slo;
 use crate::slo::sum::effective;
 use crate::slo::{Stretch, burn, defined, last};
@@ -212,7 +213,7 @@ pub fn history(slo: &Slo, tally: &Tally<'_>, window: Window, period_s: f64) -> V
 /// Good events counted step by step, up to each step.
 struct Steps {
     /// Number of the first step since 1970.
-    first: i128,
+    first: i64,
     /// Of each step, how many started before it; and one behind the last.
     before: Vec<u64>,
 }
@@ -234,10 +235,9 @@ impl Steps {
 
     /// A number of good events that a window certainly holds: those of the whole steps inside.
     fn at_least(&self, window: Window) -> u64 {
-        let step_ns = i128::from(STEP_MS) * 1_000_000;
-        let from = -((-window.from.as_nanosecond()).div_euclid(step_ns)) - self.first;
-        let until = window.until.as_nanosecond().div_euclid(step_ns) - self.first;
-        let before = |step: i128| usize::try_from(step).ok().and_then(|step| self.before.get(step)).copied();
+        let from = -((-up_to_millisecond(window.from)).div_euclid(STEP_MS)) - self.first;
+        let until = down_to_millisecond(window.until).div_euclid(STEP_MS) - self.first;
+        let before = |step: i64| usize::try_from(step).ok().and_then(|step| self.before.get(step)).copied();
         before(until).zip(before(from)).map_or(0, |(until, from)| until.saturating_sub(from))
     }
 }

@@ -248,10 +248,10 @@ fn strip(name: &str, window: Window, every_ms: Option<i64>, count: impl Fn(Windo
 
 /// The days in UTC that a window touches, cut to it.
 fn utc_days(window: Window) -> impl Iterator<Item = (Date, Window)> {
-    const DAY_NS: i128 = 86_400_000_000_000;
-    let (first, behind) = period::slices(window, DAY_NS);
+    const DAY_MS: i64 = 86_400_000;
+    let (first, behind) = period::slices(window, DAY_MS);
     (first..behind).take(MOST_DAYS).filter_map(move |number| {
-        let day = period::slice(number, DAY_NS)?;
+        let day = period::slice(number, DAY_MS)?;
         Some((date(day.from), day.cut(window)?))
     })
 }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan, Unit};
 use storage::window::Window;
 
 use crate::input::shift;
+use crate::series::{down_to_millisecond, up_to_millisecond};
 use crate::settings::{Calendar, CalendarUnit, Period};
 
 /// The stretch that a period means when it ends at `until`: for a calendar period, the one that holds the last moment
@@ -66,16 +67,16 @@ pub fn length_s(window: Window) -> f64 {
 
 /// Whole multiples of a slice since the epoch that a window touches, as (first, one behind the last).
 #[must_use]
-pub fn slices(window: Window, slice_ns: i128) -> (i128, i128) {
-    let first = window.from.as_nanosecond().div_euclid(slice_ns);
-    let behind = -((-window.until.as_nanosecond()).div_euclid(slice_ns));
+pub fn slices(window: Window, slice_ms: i64) -> (i64, i64) {
+    let first = down_to_millisecond(window.from).div_euclid(slice_ms);
+    let behind = -((-up_to_millisecond(window.until)).div_euclid(slice_ms));
     (first, behind.max(first))
 }
 
 /// The window of one slice.
 #[must_use]
-pub fn slice(number: i128, slice_ns: i128) -> Option<Window> {
-    let at = |number: i128| Timestamp::from_nanosecond(number.checked_mul(slice_ns)?).ok();
+pub fn slice(number: i64, slice_ms: i64) -> Option<Window> {
+    let at = |number: i64| Timestamp::from_millisecond(number.checked_mul(slice_ms)?).ok();
     Some(Window { from: at(number)?, until: at(number + 1)? })
 }
 

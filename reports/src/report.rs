@@ -377,17 +377,21 @@ fn with_costs(input: &Input, settings: &Settings, model: &Model, request: &Reque
     let mut incidents = incidents(input, settings, model);
     said::tell(&mut incidents, &input.verdicts);
     let (horizon, watermark) = (horizon(input, request), watermark(input, settings));
-    for slo in &settings.slos {
-        let Some(window) = own_window(slo, request, watermark) else { continue };
-        let window = slo::defined(slo, window);
+    let costs = |slo: &Slo| {
+        let window = slo::defined(slo, own_window(slo, request, watermark)?);
         let tally = Tally::new(slo, settings, input, horizon);
         let allowed = slo.tolerance() * tally.count(window).expected() as f64;
-        for incident in &mut incidents {
+        let cost = |incident: &Incident| {
             let events = cost::events(incident, &tally, window);
-            if events > 0 {
-                let share = (allowed > 0.0).then(|| crate::settings::ratio(events as f64 / allowed));
-                incident.budget.push(Cost { slo: slo.name.clone(), events, share });
-            }
+            let share = (allowed > 0.0).then(|| crate::settings::ratio(events as f64 / allowed));
+            (events > 0).then(|| Cost { slo: slo.name.clone(), events, share })
+        };
+        Some(incidents.iter().map(cost).collect())
+    };
+    let by_slo: Vec<Vec<Option<Cost>>> = settings.slos.par_iter().filter_map(costs).collect();
+    for costs in by_slo {
+        for (incident, cost) in incidents.iter_mut().zip(costs) {
+            incident.budget.extend(cost);
         }
     }
     incidents

@@ -232,6 +232,12 @@ pub(crate) fn up_to_millisecond(moment: Timestamp) -> i64 {
     moment.as_millisecond().saturating_add(i64::from(past))
 }
 
+/// The last whole millisecond that is not behind a moment.
+pub(crate) fn down_to_millisecond(moment: Timestamp) -> i64 {
+    let short = moment.subsec_nanosecond() % 1_000_000 < 0;
+    moment.as_millisecond().saturating_sub(i64::from(short))
+}
+
 impl Sample {
     /// Schedule in force, in milliseconds, where it is known.
     #[must_use]

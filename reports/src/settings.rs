@@ -251,6 +251,9 @@ impl Slo {
             (Method::Timeslices | Method::RatioTimeslices, Some(slice)) if slice < Duration::from_secs(1) => {
                 say("slice".into(), "a slice has at least one second".into());
             }
+            (Method::Timeslices | Method::RatioTimeslices, Some(slice)) if slice.subsec_nanos() % 1_000_000 > 0 => {
+                say("slice".into(), "a slice has whole milliseconds".into());
+            }
             (Method::Timeslices | Method::RatioTimeslices, Some(slice)) => {
                 if let Some(every) = every.filter(|every| slice < *every) {
                     let (slice, every) = (humantime::format_duration(slice), humantime::format_duration(every));

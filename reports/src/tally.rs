@@ -10,7 +10,7 @@ use storage::sketch::Sketch;
 use storage::window::Window;
 
 use crate::input::{Input, after};
-use crate::series::{Piece, Quiet, Sample, Series, up_to_millisecond};
+use crate::series::{Piece, Quiet, Sample, Series, down_to_millisecond, up_to_millisecond};
 use crate::settings::{Settings, Slo};
 use crate::slo::latency::Latency;
 use crate::slots::{self, Hole};
@@ -64,10 +64,8 @@ pub(crate) struct Part<'a> {
     corrected: Stretches,
 }
 
-/// Nanoseconds of a millisecond.
-const NS_IN_MS: i128 = 1_000_000;
 /// Slices that are counted at once.
-const AT_ONCE: i128 = 1 << 16;
+const AT_ONCE: i64 = 1 << 16;
 /// Starts inside a correction that are looked at for one outside of it.
 const MOST_CORRECTED: usize = 1 << 16;
 
@@ -210,14 +208,14 @@ impl<'a> Tally<'a> {
     }
 
     /// Hands every slice that holds an event of the window to `each`, by the slice's number.
-    pub fn each_slice(&self, window: Window, slice_ns: i128, mut each: impl FnMut(i128, Counts)) {
-        let (first, behind) = crate::period::slices(window, slice_ns);
+    pub fn each_slice(&self, window: Window, slice_ms: i64, mut each: impl FnMut(i64, Counts)) {
+        let (first, behind) = crate::period::slices(window, slice_ms);
         let mut from = first;
         while from < behind {
             // A part of the slices at once, so that short slices of a long window stay a bounded array.
             let until = behind.min(from + AT_ONCE);
-            let mut slices = Slices { first: from, slice_ns, counts: vec![Counts::default(); (until - from) as usize] };
-            let whole = [from, until - 1].map(|number| crate::period::slice(number, slice_ns));
+            let mut slices = Slices { first: from, slice_ms, counts: vec![Counts::default(); (until - from) as usize] };
+            let whole = [from, until - 1].map(|number| crate::period::slice(number, slice_ms));
             if let [Some(a), Some(b)] = whole
                 && let Some(part) = (Window { from: a.from, until: b.until }).cut(window)
             {
@@ -277,11 +275,10 @@ impl<'a> Tally<'a> {
 
     /// How many good events start outside corrections in each stretch of `step_ms` of a window, the first of which begins
     /// at a multiple of that before the window; with the number of that multiple.
-    pub(crate) fn good_by(&self, window: Window, step_ms: i64) -> (i128, Vec<u64>) {
-        let slice_ns = i128::from(step_ms) * NS_IN_MS;
-        let (first, behind) = crate::period::slices(window, slice_ns);
+    pub(crate) fn good_by(&self, window: Window, step_ms: i64) -> (i64, Vec<u64>) {
+        let (first, behind) = crate::period::slices(window, step_ms);
         let length = usize::try_from((behind - first).min(AT_ONCE)).unwrap_or(0);
-        let mut slices = Slices { first, slice_ns, counts: vec![Counts::default(); length] };
+        let mut slices = Slices { first, slice_ms: step_ms, counts: vec![Counts::default(); length] };
         self.parts.iter().for_each(|part| self.add_slices(part, window, &mut slices));
         (first, slices.counts.iter().map(|counts| counts.good).collect())
     }
@@ -373,26 +370,25 @@ impl<'a> Tally<'a> {
 /// Slices in a row that are being counted.
 struct Slices {
     /// Number of the first.
-    first: i128,
-    slice_ns: i128,
+    first: i64,
+    slice_ms: i64,
     counts: Vec<Counts>,
 }
 
 impl Slices {
     fn at(&mut self, moment: Timestamp) -> Option<&mut Counts> {
-        let number = moment.as_nanosecond().div_euclid(self.slice_ns) - self.first;
+        let number = down_to_millisecond(moment).div_euclid(self.slice_ms) - self.first;
         self.counts.get_mut(usize::try_from(number).ok()?)
     }
 
     /// Hands every slice in which executions of a quiet stretch start to `each`, with how many do inside a window.
     fn each_quiet(&mut self, quiet: &Quiet, inside: Window, mut each: impl FnMut(&mut Counts, u64)) {
         let (from, until) = (up_to_millisecond(inside.from), up_to_millisecond(inside.until));
-        let first = i128::from(from).saturating_mul(NS_IN_MS).div_euclid(self.slice_ns);
+        let first = from.div_euclid(self.slice_ms);
         let Ok(start) = usize::try_from(first - self.first) else { return };
         let mut before = quiet.before_ms(from);
         for (number, counts) in (first + 1..).zip(self.counts.iter_mut().skip(start)) {
-            let end_ns = number.saturating_mul(self.slice_ns);
-            let end = i64::try_from((end_ns + NS_IN_MS - 1).div_euclid(NS_IN_MS)).unwrap_or(i64::MAX).min(until);
+            let end = number.saturating_mul(self.slice_ms).min(until);
             let up_to = quiet.before_ms(end);
             if up_to > before {
                 each(counts, up_to - before);
@@ -406,10 +402,10 @@ impl Slices {
 
     /// Hands every slice that a stretch touches to `each`, with what of it lies in the stretch.
     fn each(&mut self, stretch: Window, mut each: impl FnMut(&mut Counts, Window)) {
-        let (first, behind) = crate::period::slices(stretch, self.slice_ns);
+        let (first, behind) = crate::period::slices(stretch, self.slice_ms);
         for number in first..behind {
             let counts = usize::try_from(number - self.first).ok().and_then(|number| self.counts.get_mut(number));
-            let cut = crate::period::slice(number, self.slice_ns).and_then(|whole| whole.cut(stretch));
+            let cut = crate::period::slice(number, self.slice_ms).and_then(|whole| whole.cut(stretch));
             if let Some((counts, cut)) = counts.zip(cut) {
                 each(counts, cut);
             }

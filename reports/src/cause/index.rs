@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
+use rustc_hash::FxHashMap;
 use storage::record::{Change, ChangeKind, Known};
 use storage::window::Window;
 
@@ -86,7 +87,7 @@ impl<'a> Index<'a> {
         let mounted = self.dormant_by_workload.get(workload(trigger));
         let named = trigger.secret_refs.iter().filter_map(|object| self.dormant_by_object.get(object.as_str()));
         let linked = trigger.targets.iter().filter_map(|target| self.dormant_by_target.get(target.as_str()));
-        let mut newest: BTreeMap<(ChangeKind, &str, Option<Known>), &Change> = BTreeMap::new();
+        let mut newest: FxHashMap<(ChangeKind, &str, Option<Known>), &Change> = FxHashMap::default();
         for changes in mounted.into_iter().chain(named).chain(linked) {
             let before = changes.partition_point(|change| change.lo().is_none_or(|lo| lo < until));
             for change in changes.iter().take(before).rev().take(MOST_LOOKED_AT) {

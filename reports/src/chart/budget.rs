@@ -114,9 +114,9 @@ fn spending(slo: &Slo, tally: &Tally<'_>, window: Window, shown: Window) -> Vec<
         step(shown, STEPS, tally.every_ms().unwrap_or(1_000).max(coarsest))
     });
     let mut slices = Vec::new();
-    tally.each_slice(window, i128::from(slice) * 1_000_000, |number, counts| {
+    tally.each_slice(window, slice, |number, counts| {
         let (spent, planned) = spent(slo, &counts);
-        if let (true, Ok(number)) = (planned > 0.0, i64::try_from(number)) {
+        if planned > 0.0 {
             slices.push(Spending { at: number.saturating_add(1).saturating_mul(slice), spent, planned });
         }
     });

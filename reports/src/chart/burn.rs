@@ -147,12 +147,10 @@ fn times(burn: f64) -> String {
 fn sums(slo: &Slo, tally: &Tally<'_>, window: Window, slice: i64) -> Vec<UpTo> {
     let mut sums = vec![UpTo { number: i64::MIN, ..UpTo::default() }];
     let mut sum = UpTo::default();
-    tally.each_slice(window, i128::from(slice) * 1_000_000, |number, counts| {
+    tally.each_slice(window, slice, |number, counts| {
         let (good, bad) = effective(slo, &counts);
-        if let Ok(number) = i64::try_from(number) {
-            sum = UpTo { number, good: sum.good + good, bad: sum.bad + bad };
-            sums.push(sum);
-        }
+        sum = UpTo { number, good: sum.good + good, bad: sum.bad + bad };
+        sums.push(sum);
     });
     sums
 }

@@ -133,7 +133,7 @@ pub(super) fn draw(scene: &Scene<'_>, tally: &Tally<'_>) -> Option<Drawing> {
 
 fn cells(tally: &Tally<'_>, window: Window, bucket: i64) -> Vec<(i64, Cell)> {
     let mut cells = Vec::new();
-    tally.each_slice(window, i128::from(bucket) * 1_000_000, |number, counts| {
+    tally.each_slice(window, bucket, |number, counts| {
         let cell = match counts {
             Counts { bad, good, .. } if bad > 0 => Cell::Failed((bad * 3).div_ceil(bad + good) as u8),
             Counts { good, invalid, no_data, .. } if good > invalid + no_data => Cell::Good,
@@ -141,7 +141,7 @@ fn cells(tally: &Tally<'_>, window: Window, bucket: i64) -> Vec<(i64, Cell)> {
             Counts { no_data, .. } if no_data > 0 => Cell::Missing,
             _ => return,
         };
-        cells.extend(i64::try_from(number).ok().map(|number| (number, cell)));
+        cells.push((number, cell));
     });
     cells
 }

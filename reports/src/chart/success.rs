@@ -25,12 +25,10 @@ pub(super) fn draw(scene: &Scene<'_>, tally: &Tally<'_>) -> Option<Drawing> {
     let step = step(scene.window, BUCKETS, least);
     let mut shares: Vec<(i64, f64)> = Vec::new();
     let mut sum = Counts::default();
-    tally.each_slice(scene.window, i128::from(step) * 1_000_000, |number, counts| {
+    tally.each_slice(scene.window, step, |number, counts| {
         sum.good += counts.good;
         sum.bad += counts.bad;
-        if counts.good + counts.bad > 0
-            && let Ok(number) = i64::try_from(number)
-        {
+        if counts.good + counts.bad > 0 {
             shares.push((number, counts.good as f64 / (counts.good + counts.bad) as f64));
         }
     });

@@ -63,10 +63,11 @@ impl Evidence {
 
     /// Takes in so many successes: to the bit what as many calls of [`Evidence::push`] come to.
     pub fn rest(&mut self, count: u64) {
-        let Flake { left, successes, rested } = &*FLAKE;
-        // Nearly every stretch of successes follows a single failure.
-        if self == left && count >= *successes {
-            *self = *rested;
+        // Nearly every stretch of successes follows a single failure, or others that did.
+        let since = FLAKE.partition_point(|after| after.tracks > self.tracks);
+        if FLAKE.get(since) == Some(self) {
+            let behind = since.saturating_add(usize::try_from(count).unwrap_or(usize::MAX));
+            FLAKE.get(behind).or(FLAKE.last()).into_iter().for_each(|after| *self = *after);
             return;
         }
         let ratios = self.scale.ratios(false);
@@ -97,23 +98,18 @@ impl Evidence {
     }
 }
 
-/// What a single failure leaves where all was at rest, and after how many successes it is forgotten.
-struct Flake {
-    left: Evidence,
-    successes: u64,
-    rested: Evidence,
-}
-
-static FLAKE: LazyLock<Flake> = LazyLock::new(|| {
-    let mut left = Evidence::new(Scale::FAILURES);
-    left.push(true);
-    while left.settles() {}
-    left.push(true);
-    let (mut rested, mut successes) = (left, 0);
-    while rested.settles() {
-        successes += 1;
+/// What a single failure leaves where all was at rest, after each number of successes until it is forgotten. It falls.
+static FLAKE: LazyLock<Vec<Evidence>> = LazyLock::new(|| {
+    let mut evidence = Evidence::new(Scale::FAILURES);
+    // Rest is reached from above, after a failure: from below it may be another number in its last bit.
+    evidence.push(true);
+    while evidence.settles() {}
+    evidence.push(true);
+    let mut after = vec![evidence];
+    while evidence.settles() {
+        after.push(evidence);
     }
-    Flake { left, successes, rested }
+    after
 });
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ pub fn incidents(input: &Input, settings: &Settings, model: &Model) -> Vec<Incid
     let certain = certain(&all);
     let index = Index::new(&input.changes, &certain);
     let mut found: Vec<Incident> = group::by_onset(certain.clone())
-        .into_iter()
+        .into_par_iter()
         .filter_map(|group| incident(group, input, settings, model, &index))
         .collect();
     found.sort_by(|a, b| (a.start.lo, &a.id).cmp(&(b.start.lo, &b.id)));

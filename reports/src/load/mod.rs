@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use rustc_hash::FxHashMap;
 use storage::error::Error;
 use storage::record::Outcome;
 use storage::sqlite::reader::executions::Execution;
@@ -90,13 +91,17 @@ impl Growing<'_> {
         }
     }
 
+    /// What was seen at a moment at which it did not succeed.
+    fn detail(&self, time: Timestamp) -> Option<Arc<String>> {
+        let position = self.flaws.binary_search_by(|flaw| flaw.time.cmp(&time)).ok()?;
+        self.flaws.get(position)?.detail.clone()
+    }
+
     fn add_read(&mut self, executions: Vec<Execution>) {
         for execution in executions {
             let Execution { time, outcome, reason, took_us, every_ms } = execution;
             let every_ms = every_ms.unwrap_or(0);
-            let seen = |sample: &Sample| sample.time.cmp(&time);
-            let flaw = self.flaws.binary_search_by(seen).ok().filter(|_| outcome != Outcome::Success);
-            let detail = flaw.and_then(|position| self.flaws.get(position)?.detail.clone());
+            let detail = if outcome == Outcome::Success { None } else { self.detail(time) };
             self.condenser.single(Sample { time, outcome, reason, took_us, every_ms, detail });
         }
     }
@@ -175,7 +180,7 @@ fn bare(known: &reader::Series) -> Series {
 
 /// The results of a window that did not succeed, by series. Texts that are alike are held once.
 fn flaws(reader: &Reader, window: Window, known: &[reader::Series]) -> Result<Vec<Vec<Sample>>, Error> {
-    let positions: HashMap<SeriesKey, usize> =
+    let positions: FxHashMap<SeriesKey, usize> =
         known.iter().enumerate().map(|(position, series)| (series.key(), position)).collect();
     let mut texts: HashMap<String, Arc<String>> = HashMap::new();
     let mut flaws: Vec<Vec<Sample>> = vec![Vec::new(); known.len()];

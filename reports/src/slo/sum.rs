@@ -113,9 +113,9 @@ impl Mean {
 /// is counted again.
 fn each_slice(slo: &Slo, tally: &Tally<'_>, window: Window, mut each: impl FnMut(&Counts, &Counts)) {
     let Some(slice) = slo.slice else { return };
-    let slice_ns = (slice.as_nanos() as i128).max(1);
-    tally.each_slice(window, slice_ns, |number, counts| {
-        let cut = period::slice(number, slice_ns).and_then(|whole| whole.cut(window));
+    let slice_ms = i64::try_from(slice.as_millis()).unwrap_or(i64::MAX).max(1);
+    tally.each_slice(window, slice_ms, |number, counts| {
+        let cut = period::slice(number, slice_ms).and_then(|whole| whole.cut(window));
         let raw = cut.filter(|_| counts.excluded > 0).map_or(counts, |window| tally.count_raw(window));
         each(&counts, &raw);
     });

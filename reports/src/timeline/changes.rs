@@ -64,7 +64,7 @@ pub(super) fn item(change: &Change, parts: &BTreeMap<&str, Part>, incidents: &[I
     let ended = change.until.map_or(hi, |until| until.max(hi));
     let part = parts.get(change.id.as_str());
     let role = part.map(|part| part.role).unwrap_or_else(|| {
-        let near = incidents.iter().any(|incident| concerns(change, incident) && super::near(incident, lo, ended));
+        let near = incidents.iter().any(|incident| super::near(incident, lo, ended) && concerns(change, incident));
         if near { Role::Context } else { Role::Unrelated }
     });
     let kind = match change.kind {

@@ -54,12 +54,13 @@ impl Reader {
             let series: Vec<i64> = wanted.iter().map(|wanted| wanted.series).collect();
             for day in self.days_of(group, &series, &wanted)? {
                 let parts: Vec<Vec<Stretch>> = wanted.iter().map(|wanted| wanted.on(day)).collect();
-                let asked: Vec<i64> =
-                    wanted.iter().zip(&parts).filter(|(_, parts)| !parts.is_empty()).map(|(w, _)| w.series).collect();
-                let Some(hull) = parts.iter().flatten().copied().reduce(Stretch::hull) else { continue };
+                let whole = |parts: &Vec<Stretch>| parts.iter().copied().reduce(Stretch::hull);
+                let asked =
+                    wanted.iter().zip(&parts).filter_map(|(wanted, parts)| Some((wanted.series, whole(parts)?)));
+                let asked: Vec<(i64, Stretch)> = asked.collect();
                 let mut found = self.snapshot(|connection| {
                     let tail = self.tail(connection)?;
-                    page::all_briefs(connection, &tail, group, &asked, hull)
+                    page::all_briefs(connection, &tail, group, &asked)
                 })?;
                 for (wanted, parts) in wanted.iter().zip(parts) {
                     let rows = found.remove(&wanted.series).unwrap_or_default();

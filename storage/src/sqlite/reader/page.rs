@@ -151,16 +151,27 @@ pub(super) fn sealed_briefs(
     Ok(found)
 }
 
-/// The same of those that are not sealed as well.
+/// The same of those that are not sealed as well, each series inside a stretch of its own.
 pub(super) fn all_briefs(
     connection: &Connection,
     tail: &Tail,
     group: i64,
-    series: &[i64],
-    stretch: Stretch,
+    wanted: &[(i64, Stretch)],
 ) -> Result<BTreeMap<i64, Vec<Brief>>, Trouble> {
-    let mut found = sealed_briefs(connection, group, series, stretch)?;
-    for series in series {
+    // The newest day has a block for each epoch: they are looked through only for what may be inside.
+    let mut sealed: Vec<i64> = Vec::with_capacity(wanted.len());
+    let mut hull: Option<Stretch> = None;
+    for (series, stretch) in wanted {
+        if sealed_ms(connection, *series)?.is_some_and(|sealed_ms| stretch.from_ms <= sealed_ms) {
+            sealed.push(*series);
+            hull = Some(hull.map_or(*stretch, |hull| hull.hull(*stretch)));
+        }
+    }
+    let mut found = match hull {
+        Some(hull) => sealed_briefs(connection, group, &sealed, hull)?,
+        None => BTreeMap::new(),
+    };
+    for (series, stretch) in wanted {
         let hot = tail.within(*series, stretch.from_ms, stretch.until_ms);
         if !hot.is_empty() {
             found.entry(*series).or_default().extend(hot.iter().map(Brief::of));
@@ -191,14 +202,18 @@ fn take(
     Ok(())
 }
 
-/// The late results of a series inside a stretch that are not newer than what is sealed of it.
-fn late(connection: &Connection, series: i64, stretch: Stretch) -> rusqlite::Result<Vec<Row>> {
-    let sealed_ms: Option<i64> = connection
+/// Start of the newest result of a series that is sealed; late ones that are in force there are no newer.
+fn sealed_ms(connection: &Connection, series: i64) -> rusqlite::Result<Option<i64>> {
+    let newest = connection
         .prepare_cached("SELECT sealed_ms FROM series WHERE id = ?1")?
         .query_row(params![series], |row| row.get(0))
-        .optional()?
-        .flatten();
-    let Some(sealed_ms) = sealed_ms else { return Ok(Vec::new()) };
+        .optional()?;
+    Ok(newest.flatten())
+}
+
+/// The late results of a series inside a stretch that are not newer than what is sealed of it.
+fn late(connection: &Connection, series: i64, stretch: Stretch) -> rusqlite::Result<Vec<Row>> {
+    let Some(sealed_ms) = sealed_ms(connection, series)? else { return Ok(Vec::new()) };
     let late = late::between(connection, series, stretch.from_ms, sealed_ms.min(stretch.until_ms.saturating_sub(1)))?;
     Ok(late.into_iter().map(|late| late.row).collect())
 }
