@@ -53,9 +53,11 @@ pub enum State {
     Frozen,
 }
 
-/// A stretch in which a page fired.
+/// A stretch in which an alert fired.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Firing {
+    /// How urgent it is.
+    pub severity: Severity,
     /// The event that made it fire.
     pub from: Timestamp,
     /// The event that ended it, if it ended inside the window.
@@ -176,8 +178,8 @@ pub fn lengths() -> impl Iterator<Item = SignedDuration> {
     RULES.iter().flat_map(|rule| [rule.long.1, rule.short.1])
 }
 
-/// Every stretch of a window in which a page fired, judged at each bad event, and where one fires at the first event at
-/// which it does no more.
+/// Every stretch of a window in which an alert fired, the pages first, judged at each bad event, and where one fires at the
+/// first event at which it does no more.
 #[must_use]
 pub fn history(slo: &Slo, tally: &Tally<'_>, window: Window, period_s: f64) -> Vec<Firing> {
     let Some(longest) = lengths().max() else { return Vec::new() };
@@ -185,26 +187,13 @@ pub fn history(slo: &Slo, tally: &Tally<'_>, window: Window, period_s: f64) -> V
     let bad = tally.marked(seen).filter(|(_, _, event)| *event == Event::Bad).map(|(_, sample, _)| sample.time);
     let mut bad: Vec<Timestamp> = bad.collect();
     bad.sort_unstable();
-    let pages: Vec<(&Rule, f64)> = RULES
-        .iter()
-        .filter(|rule| rule.severity == Severity::Page)
-        .filter_map(|rule| Some((rule, rule.factor(slo, period_s)?)))
-        .collect();
     let good = Steps::new(tally, seen);
-    let burning = Burning { slo, tally, seen, bad: &bad, good, pages: &pages };
     let mut firings: Vec<Firing> = Vec::new();
-    for (number, at) in bad.iter().enumerate() {
-        let open = firings.last_mut().filter(|firing| firing.until.is_none());
-        match (open, burning.at(*at)) {
-            (None, Some((long, burn))) => firings.push(Firing { from: *at, until: None, long, burn }),
-            (None, None) | (Some(_), Some(_)) => {}
-            // Between two bad events burn only falls, so this one did not end it.
-            (Some(open), None) => open.until = Some(*at),
-        }
-        let next = bad.get(number + 1).copied().unwrap_or(window.until);
-        if let Some(open) = firings.last_mut().filter(|firing| firing.until.is_none()) {
-            open.until = burning.ends(*at, next);
-        }
+    for severity in [Severity::Page, Severity::Ticket] {
+        let rules = RULES.iter().filter(|rule| rule.severity == severity);
+        let rules = rules.filter_map(|rule| Some((rule, rule.factor(slo, period_s)?))).collect();
+        let burning = Burning { slo, tally, seen, bad: &bad, good: &good, severity, rules };
+        firings.extend(burning.firings(window.until));
     }
     firings.retain(|firing| firing.until.is_none_or(|until| until >= window.from));
     firings
@@ -242,27 +231,49 @@ impl Steps {
     }
 }
 
-/// The pages of an objective, at any moment.
+/// The alerts of one urgency of an objective, at any moment.
 struct Burning<'a> {
     slo: &'a Slo,
     tally: &'a Tally<'a>,
     seen: Window,
     bad: &'a [Timestamp],
-    good: Steps,
-    pages: &'a [(&'a Rule, f64)],
+    good: &'a Steps,
+    severity: Severity,
+    rules: Vec<(&'a Rule, f64)>,
 }
 
 impl Burning<'_> {
-    /// The first page that fires when everything up to a moment is known, and its burn over the long window.
+    /// Every stretch up to a moment in which one fired.
+    fn firings(&self, until: Timestamp) -> Vec<Firing> {
+        let mut firings: Vec<Firing> = Vec::new();
+        for (number, at) in self.bad.iter().enumerate() {
+            let open = firings.last_mut().filter(|firing| firing.until.is_none());
+            match (open, self.at(*at)) {
+                (None, Some((long, burn))) => {
+                    firings.push(Firing { severity: self.severity, from: *at, until: None, long, burn });
+                }
+                (None, None) | (Some(_), Some(_)) => {}
+                // Between two bad events burn only falls, so this one did not end it.
+                (Some(open), None) => open.until = Some(*at),
+            }
+            let next = self.bad.get(number + 1).copied().unwrap_or(until);
+            if let Some(open) = firings.last_mut().filter(|firing| firing.until.is_none()) {
+                open.until = self.ends(*at, next);
+            }
+        }
+        firings
+    }
+
+    /// The first rule that fires when everything up to a moment is known, and its burn over the long window.
     fn at(&self, at: Timestamp) -> Option<(&'static str, f64)> {
-        self.pages.iter().find_map(|(rule, factor)| {
+        self.rules.iter().find_map(|(rule, factor)| {
             let long = self.burn(at, rule.long.1, GUARD_LONG, *factor)?;
             let short = self.burn(at, rule.short.1, GUARD_SHORT, *factor)?;
             (long > *factor && short > *factor).then_some((rule.long.0, long))
         })
     }
 
-    /// Burn over the last so much time, where there are enough bad events for a page.
+    /// Burn over the last so much time, where there are enough bad events for an alert.
     fn burn(&self, at: Timestamp, length: SignedDuration, guard: u64, factor: f64) -> Option<f64> {
         // The event at the moment itself is known, the one at the other end has left.
         let behind = |moment| shift(moment, SignedDuration::from_nanos(1));
@@ -280,7 +291,7 @@ impl Burning<'_> {
         Some(burn(self.tally.good(window))).filter(|burn| *burn > factor)
     }
 
-    /// The first event before `next` at which no page fires any more, after one fired at `from`.
+    /// The first event before `next` at which none fires any more, after one fired at `from`.
     fn ends(&self, from: Timestamp, next: Timestamp) -> Option<Timestamp> {
         let last = shift(next, -SignedDuration::from_millis(1));
         if last <= from || self.at(last).is_some() {

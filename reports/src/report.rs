@@ -356,7 +356,7 @@ pub(crate) fn told_of(
     })
 }
 
-/// The pages that fired in a window, by objective.
+/// The alerts that fired in a window, by objective.
 pub(crate) fn firings<'a>(
     input: &Input,
     settings: &'a Settings,

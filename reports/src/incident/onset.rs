@@ -17,8 +17,20 @@ const SHOWS: i64 = 6;
 const LONGEST: i64 = 10;
 /// Tenths of an interval for which the first pods may go unseen.
 const UNSEEN_TENTHS: i64 = 15;
-/// Names of the delays of what takes hold pod by pod.
-const POD_BY_POD: [&str; 4] = ["volume", "unknown_mount", "rollout", "activation"];
+/// Names of the delays of what takes hold pod by pod, or as one cached answer after the other is forgotten.
+const BY_AND_BY: [&str; 11] = [
+    "volume",
+    "unknown_mount",
+    "rollout",
+    "activation",
+    "api_key",
+    "rbac",
+    "jwks_switch",
+    "jwks_remove",
+    "certificate",
+    "upstream",
+    "expiry",
+];
 /// Most successes in a row that are put down to luck.
 const MOST_LUCK: u64 = 40;
 
@@ -52,11 +64,12 @@ pub(super) fn onset(episodes: &[Episode], input: &Input) -> Interval {
     Interval { lo: reached.unwrap_or(from).min(first.start.lo), hi }
 }
 
-/// The onset once a cause is named. A secret in a volume, a rollout, a restart take hold pod by pod: whoever asked the
-/// others until then saw nothing, so the onset may lie earlier, but not before the cause.
+/// The onset once a cause is named. A secret in a volume, a rollout, a restart take hold pod by pod, a revoked key or role
+/// as caches forget it: whoever asked the others until then saw nothing, so the onset may lie earlier, but not before the
+/// cause.
 pub(super) fn with_cause(start: Interval, episodes: &[Episode], cause: &Cause) -> Interval {
     let every_ms = episodes.iter().map(|episode| episode.every_ms).max().unwrap_or(0);
-    if !POD_BY_POD.contains(&cause.lag) {
+    if !BY_AND_BY.contains(&cause.lag) {
         return start;
     }
     let earlier = shift(start.lo, -SignedDuration::from_millis(every_ms.saturating_mul(UNSEEN_TENTHS) / 10));

@@ -17,10 +17,10 @@ use order::Place;
 
 mod blind;
 mod bound;
+mod burns;
 mod changes;
 mod course;
 mod order;
-mod pages;
 mod people;
 
 /// One thing that happened.
@@ -148,7 +148,7 @@ pub struct Scene<'a> {
     pub one: bool,
     /// Incidents that last at the same time as that one.
     pub beside: &'a [Incident],
-    /// Burn-rate pages by objective.
+    /// Burn-rate alerts by objective.
     pub firings: &'a [(&'a Slo, Firing)],
     /// The stretch that is shown.
     pub window: Window,
@@ -191,7 +191,7 @@ pub fn tell(scene: &Scene<'_>) -> Told {
     items.extend(input.gaps.iter().map(|gap| blind::item(gap, input, settings, incidents)));
     items.extend(settings.corrections.iter().map(|correction| people::correction(correction, incidents)));
     items.extend(input.verdicts.iter().map(|verdict| people::verdict(verdict, incidents)));
-    items.extend(firings.iter().flat_map(|(slo, firing)| pages::items(slo, firing, incidents)));
+    items.extend(firings.iter().flat_map(|(slo, firing)| burns::items(slo, firing, incidents)));
     if let [incident] = incidents {
         items.extend(beside.iter().map(|other| course::beside(other, incident)));
     }

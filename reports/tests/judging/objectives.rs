@@ -219,17 +219,24 @@ fn a_window_is_a_duration_or_a_calendar_period_and_nothing_else() {
 }
 
 #[test]
-fn a_timeline_tells_when_a_page_fired_and_when_it_ended() {
+fn a_timeline_tells_when_a_page_fired_and_ended_and_when_a_ticket_was_made() {
     let outage = |slot: i64| (100..110).contains(&slot).then_some(Reason::Connect);
     let shown = window("11:00:00", "15:00:00");
     let records = results(window("11:00:00", "15:00:00"), |_, _, slot| outage(slot));
     let settings = Settings { slos: vec![slo("all", "*/*", 99.9)], ..Settings::default() };
     let built = build_from(&Input::from_records(records), &settings, &request(Kind::Timeline, Some(shown))).unwrap();
     let Report::Timeline(report) = built else { unreachable!() };
-    let pages: Vec<_> = report.items.iter().filter(|item| item.title.starts_with("objective all")).collect();
+    let of = |urgency: &str| -> Vec<_> {
+        let title = format!("objective all: {urgency} ");
+        report.items.iter().filter(|item| item.title.starts_with(&title)).collect()
+    };
+    let (pages, tickets) = (of("page"), of("ticket"));
     assert_eq!(pages.len(), 2, "{pages:#?}");
     assert_eq!(pages[0].title, "objective all: page fires");
     assert!(pages[0].at.lo >= at("11:50:00") && pages[0].at.lo < at("11:51:00"), "{}", pages[0].at.lo);
+    assert_eq!(tickets.len(), 1, "{tickets:#?}");
+    assert_eq!(tickets[0].title, "objective all: ticket fires");
+    assert!(tickets[0].at.lo >= at("11:50:00") && tickets[0].at.lo <= pages[0].at.lo, "{}", tickets[0].at.lo);
     // The long window still burns when the outage is over; the pair of 6 h and 30 min lets go half an hour later.
     assert!(pages[1].at.lo > at("12:20:00") && pages[1].at.lo < at("12:26:00"), "{}", pages[1].at.lo);
 }

@@ -1,15 +1,15 @@
-//! Burn-rate pages of objectives as items: when one fired and when it ended.
+//! Burn-rate alerts of objectives as items: when one fired and when it ended.
 
 use globset::GlobMatcher;
 
 use super::order::Place;
 use super::{Item, Kind, Placed, Role, SourceKind, source};
-use crate::alerts::Firing;
+use crate::alerts::{Firing, Severity};
 use crate::incident::Incident;
 use crate::interval::Interval;
 use crate::settings::Slo;
 
-/// What a page of an objective comes to.
+/// What an alert of an objective comes to.
 pub(super) fn items(slo: &Slo, firing: &Firing, incidents: &[Incident]) -> Vec<Placed> {
     let globs = slo.matchers();
     let behind: Vec<&Incident> = incidents.iter().filter(|incident| set_off(incident, firing, &globs)).collect();
@@ -28,18 +28,23 @@ pub(super) fn items(slo: &Slo, firing: &Firing, incidents: &[Incident]) -> Vec<P
         target: None,
         evidence: evidence.clone(),
     };
+    let urgency = match firing.severity {
+        Severity::Page => "page",
+        Severity::Ticket => "ticket",
+    };
     let detail = format!("burns {:.1} times as fast as the budget allows, over {}", firing.burn, firing.long);
-    let fired = told(firing.from, Kind::Alert, format!("objective {}: page fires", slo.name), detail);
+    let fired = told(firing.from, Kind::Alert, format!("objective {}: {urgency} fires", slo.name), detail);
     let until = firing.until.unwrap_or(jiff::Timestamp::MAX);
     let mut items = vec![Placed { place: Place::Alarm, until, ..Placed::from(fired) }];
-    if let Some(until) = firing.until {
+    // A ticket is closed by whoever looked into it, a page by itself.
+    if let (Severity::Page, Some(until)) = (firing.severity, firing.until) {
         let ended = told(until, Kind::Recovery, format!("objective {}: page ends", slo.name), String::new());
         items.push(Placed { place: Place::Over, ..Placed::from(ended) });
     }
     items
 }
 
-/// Whether an incident that was going on when a page fired is about probes of its objective.
+/// Whether an incident that was going on when an alert fired is about probes of its objective.
 fn set_off(incident: &Incident, firing: &Firing, globs: &[GlobMatcher]) -> bool {
     let going_on = incident.start.lo <= firing.from && firing.from < incident.window().until;
     going_on && incident.episodes.iter().any(|episode| globs.iter().any(|glob| glob.is_match(episode.path())))
