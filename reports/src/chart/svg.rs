@@ -16,16 +16,16 @@ const HEIGHT_PER_EM: f64 = 1.24;
 pub(super) fn write(drawing: &Drawing) -> String {
     let (width, height) = drawing.size;
     let mut out = String::new();
-    let Drawing { name, title, alt, .. } = drawing;
-    let (name, title, alt) = (escape(name), escape(title), escape(alt));
+    let (title, alt) = (escape(&drawing.title), escape(&drawing.alt));
+    // Its name stands on the element itself: there is no id that a second chart in the page could have as well.
     let _ = writeln!(
         out,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-labelledby="{name}-title {name}-desc" width="{}" height="{}" viewBox="0 0 {width} {height}" font-family="'DejaVu Sans', Verdana, sans-serif">"#,
+        r#"<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-label="{title}: {alt}" width="{}" height="{}" viewBox="0 0 {width} {height}" font-family="'DejaVu Sans', Verdana, sans-serif">"#,
         width / 2,
         height / 2,
     );
-    let _ = writeln!(out, r#"<title id="{name}-title">{title}</title>"#);
-    let _ = writeln!(out, r#"<desc id="{name}-desc">{alt}</desc>"#);
+    let _ = writeln!(out, r#"<title>{title}</title>"#);
+    let _ = writeln!(out, r#"<desc>{alt}</desc>"#);
     for shape in &drawing.shapes {
         write_shape(&mut out, shape);
     }
