@@ -18,14 +18,14 @@ use crate::settings::{Settings, Slo};
 use crate::slo::Judged;
 use crate::slo::sum::Sum;
 use crate::tally::{Counts, Tally};
-use crate::timeline::{Item, Role, Told};
+use crate::timeline::{Item, Role, Told, bound};
 
 /// A report and what stands beside it. The same input gives the same, whatever the clock says.
 #[derive(Clone)]
 pub struct FullReport {
     /// The report.
     pub report: Report,
-    /// How the first incidents of the report went, in their order, at most [`MOST_STORIES`].
+    /// How the latest incidents of the report went, in their order, at most [`MOST_STORIES`].
     pub stories: Vec<Story>,
     /// How objectives stand, beside incidents.
     pub objectives: Vec<Judged>,
@@ -77,6 +77,8 @@ pub struct Day {
 
 /// Incidents whose story is told; of more, a page would be read by nobody.
 pub const MOST_STORIES: usize = 50;
+/// Things that happened on a page of a timeline, for the same reason.
+pub const MOST_LISTED: usize = 1_000;
 /// Items of an incident that are told.
 pub const MOST_ITEMS: usize = 300;
 /// Episodes of an incident whose success over time is shown.
@@ -128,7 +130,7 @@ fn complete(report: Report, input: &Input, settings: &Settings, request: &Reques
     if format == Format::Html {
         full.charts = chart::drawings(input, settings, request, &full.report);
     }
-    match &full.report {
+    match &mut full.report {
         Report::Slo(report) => {
             for judged in &report.slos {
                 let Some(slo) = settings.slos.iter().find(|slo| slo.name == judged.name) else { continue };
@@ -157,21 +159,35 @@ fn complete(report: Report, input: &Input, settings: &Settings, request: &Reques
             }
         }
         Report::Incidents(report) => {
-            let told: Vec<&Incident> = report.incidents.iter().take(MOST_STORIES).collect();
+            let earlier = report.incidents.len().saturating_sub(MOST_STORIES);
+            let told = report.incidents.iter().skip(earlier);
             let window = report.head.window;
             let paged = matches!(format, Format::Markdown | Format::Html);
             let firings = if paged { report::firings(input, settings, request, window) } else { Vec::new() };
-            full.stories = told
-                .iter()
-                .map(|incident| story(incident, &report.incidents, input, settings, &firings, window))
-                .collect();
+            full.stories =
+                told.map(|incident| story(incident, &report.incidents, input, settings, &firings, window)).collect();
             if paged {
                 full.objectives = report::objectives(input, settings, &report.incidents, request);
             }
         }
-        Report::Timeline(_) => {}
+        Report::Timeline(report) => {
+            if format != Format::Csv {
+                bound::shorten(&mut report.items, &mut report.left_out, MOST_LISTED);
+            }
+        }
     }
     full
+}
+
+impl FullReport {
+    /// The incidents that a page tells in full, the latest in their order, with how they went as far as that is known.
+    pub(crate) fn told<'a>(
+        &'a self,
+        incidents: &'a [Incident],
+    ) -> impl Iterator<Item = (&'a Incident, Option<&'a Story>)> {
+        let earlier = incidents.len().saturating_sub(MOST_STORIES);
+        incidents.iter().skip(earlier).enumerate().map(|(number, incident)| (incident, self.stories.get(number)))
+    }
 }
 
 impl From<Report> for FullReport {

@@ -32,7 +32,7 @@ const NAME_WIDTH: u32 = LEFT as u32 - 36;
 enum Cell {
     /// Most of what was planned succeeded, and nothing failed.
     Good,
-    /// So many thirds failed, at least one.
+    /// Something failed: how tall that is drawn, from 0 to 4.
     Failed(u8),
     /// The prober's own fault.
     Invalid,
@@ -135,7 +135,7 @@ fn cells(tally: &Tally<'_>, window: Window, bucket: i64) -> Vec<(i64, Cell)> {
     let mut cells = Vec::new();
     tally.each_slice(window, bucket, |number, counts| {
         let cell = match counts {
-            Counts { bad, good, .. } if bad > 0 => Cell::Failed((bad * 3).div_ceil(bad + good) as u8),
+            Counts { bad, good, .. } if bad > 0 => Cell::Failed(level(bad, good + bad)),
             Counts { good, invalid, no_data, .. } if good > invalid + no_data => Cell::Good,
             Counts { invalid, no_data, .. } if invalid > no_data => Cell::Invalid,
             Counts { no_data, .. } if no_data > 0 => Cell::Missing,
@@ -144,6 +144,17 @@ fn cells(tally: &Tally<'_>, window: Window, bucket: i64) -> Vec<(i64, Cell)> {
         cells.push((number, cell));
     });
     cells
+}
+
+/// How tall failures are drawn: a few of a thousand are no more than a thickening, so that incidents stand out of them.
+fn level(bad: u64, all: u64) -> u8 {
+    match bad as f64 / all.max(1) as f64 {
+        share if share <= 0.02 => 0,
+        share if share <= 0.1 => 1,
+        share if share <= 1.0 / 3.0 => 2,
+        share if share <= 2.0 / 3.0 => 3,
+        _ => 4,
+    }
 }
 
 /// The name with its middle left out as far as there is no room: what tells two probes apart is often the end.
@@ -168,10 +179,11 @@ fn draw_cell(area: &Area<'_>, cell: Cell, (from, until): (i32, i32), middle: i32
             let thin = [(from, middle - 3), (until, middle + 3)];
             area.draw(&Rectangle::new(thin, Ink::Green.colour().filled()))
         }
-        Cell::Failed(thirds) => {
-            let half = half - 3 * (3 - i32::from(thirds.min(3)));
+        Cell::Failed(level) => {
+            let half = half - 2 * (4 - i32::from(level.min(4)));
             let tall = [(from, middle - half), (until, middle + half)];
-            area.draw(&Rectangle::new(tall, Ink::Vermilion.colour().filled()))
+            let alpha = if level == 0 { 0.55 } else { 1.0 };
+            area.draw(&Rectangle::new(tall, Ink::Vermilion.colour().mix(alpha).filled()))
         }
         Cell::Invalid => {
             let (top, bottom) = (middle - half + 3, middle + half - 3);

@@ -19,6 +19,8 @@ mod words;
 
 /// Rows of a table of one incident that a page shows.
 const MOST_ROWS: usize = 100;
+/// Lines of the table of all incidents that a page shows.
+const MOST_LINES: usize = 500;
 /// Names that a page shows in a row.
 const MOST_NAMES: usize = 60;
 

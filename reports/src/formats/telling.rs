@@ -6,32 +6,87 @@ use std::collections::BTreeSet;
 
 use storage::window::Window;
 
-use super::words;
+use super::{MOST_NAMES, words};
 use crate::cause::{Cause, Verdict};
 use crate::incident::{Incident, Severity, Tag};
+use crate::slo::{Judged, Status};
 use crate::wording;
 
-/// Probes that a sentence names.
-const MOST_NAMED: usize = 6;
+/// Probes, or targets, that a sentence names.
+const MOST_NAMED: usize = 5;
 /// Probability from which another explanation is worth telling.
 pub(super) const WORTH_TELLING: f64 = 0.01;
 
 /// What failed and how.
 pub(super) fn what(incident: &Incident) -> String {
-    let paths: BTreeSet<String> = incident.episodes.iter().map(|episode| episode.path()).collect();
-    let reasons: BTreeSet<&str> =
-        incident.episodes.iter().filter_map(|episode| episode.reason).map(wording::reason).collect();
-    let more = paths.len().saturating_sub(MOST_NAMED);
-    let mut named: Vec<String> = paths.into_iter().take(MOST_NAMED).collect();
-    if more > 0 {
-        named.push(format!("{more} more"));
-    }
-    let verb = if incident.end.is_some() { "failed" } else { "fails" };
-    let verb = if named.len() > 1 && incident.end.is_none() { "fail" } else { verb };
+    let episodes = &incident.episodes;
+    let reasons: BTreeSet<&str> = episodes.iter().filter_map(|episode| episode.reason).map(wording::reason).collect();
     let why = if reasons.is_empty() { "no reason was given".to_owned() } else { wording::list(reasons) };
-    let whole = incident.episodes.iter().all(|episode| episode.share >= crate::episode::DOWN);
-    let part = if whole { "" } else { " in part" };
-    format!("{} {verb}{part}: {why}.", wording::list(named))
+    let (names, several) = failing(incident);
+    let verb = match (incident.end.is_some(), several) {
+        (true, _) => "failed",
+        (false, true) => "fail",
+        (false, false) => "fails",
+    };
+    let failed: u64 = episodes.iter().map(|episode| episode.failed).sum();
+    let executed: u64 = episodes.iter().map(|episode| episode.executed).sum();
+    format!("{names} {verb} in {failed} of {executed} executions: {why}.")
+}
+
+/// The probes that fail, and whether they are several: by name, or by probe and target where there are many.
+fn failing(incident: &Incident) -> (String, bool) {
+    let paths: BTreeSet<String> = incident.episodes.iter().map(|episode| episode.path()).collect();
+    if paths.len() <= MOST_NAMED {
+        let several = paths.len() > 1;
+        return (wording::list(paths), several);
+    }
+    let targets: BTreeSet<&str> = incident.episodes.iter().map(|episode| episode.target.as_str()).collect();
+    let probes: BTreeSet<&str> = incident.episodes.iter().map(|episode| episode.probe.as_str()).collect();
+    let every = paths.len() == targets.len() * probes.len();
+    let of = match targets.len() {
+        0..=MOST_NAMED => wording::list(targets),
+        many => format!("{many} targets"),
+    };
+    match probes.len() {
+        0..=MOST_NAMED if every => (format!("{} of {of}", wording::list(probes)), true),
+        _ => (format!("{} probes of {of}", paths.len()), true),
+    }
+}
+
+/// All incidents of a report in a few sentences: how bad they are, what is known of their causes, and the costliest.
+pub(super) fn together(incidents: &[Incident], objectives: &[Judged]) -> String {
+    let mut told = Vec::new();
+    let severities = [Severity::Security, Severity::Critical, Severity::Major, Severity::Minor];
+    let counts = severities.into_iter().filter_map(|severity| {
+        let count = incidents.iter().filter(|incident| incident.severity == severity).count();
+        (count > 0).then(|| format!("{count} {}", words::severity(severity).to_lowercase()))
+    });
+    told.push(format!("Severity: {}.", wording::list(counts)));
+    let named = incidents.iter().filter(|incident| incident.verdict == Verdict::Change).count();
+    told.push(match (named, incidents.len()) {
+        (0, _) => "No recorded change explains any of them.".to_owned(),
+        (named, all) if named == all => "For each a change is named as its cause.".to_owned(),
+        (named, all) => format!("For {named} of {all} a change is named as the cause."),
+    });
+    let costs = incidents.iter().flat_map(|incident| incident.budget.iter().map(move |cost| (incident, cost)));
+    let costs = costs.filter_map(|(incident, cost)| Some((incident, cost, cost.share?)));
+    if let Some((incident, cost, share)) = costs.max_by(|(.., a), (.., b)| a.total_cmp(b)) {
+        let share = wording::percent(Some(share));
+        told.push(format!("The costliest is {}: {share} of the error budget of {}.", incident.id, cost.slo));
+    }
+    let missed: Vec<&str> =
+        objectives.iter().filter(|slo| slo.status == Status::Missed).map(|slo| slo.name.as_str()).collect();
+    if !missed.is_empty() {
+        let word = if missed.len() == 1 { "Objective" } else { "Objectives" };
+        told.push(format!("{word} missed: {}.", some(missed.into_iter().map(str::to_owned), MOST_NAMES)));
+    }
+    told.join(" ")
+}
+
+/// Names in a row, the first of them where there are many.
+pub(super) fn some(names: impl ExactSizeIterator<Item = String>, most: usize) -> String {
+    let more = names.len().saturating_sub(most);
+    wording::list(names.take(most).chain((more > 0).then(|| format!("{more} more"))))
 }
 
 /// When, and for how long.
@@ -86,7 +141,7 @@ pub(super) fn lasted(incident: &Incident) -> String {
 /// What is behind it, in a few words.
 pub(super) fn cause(incident: &Incident) -> String {
     match (incident.verdict, incident.causes.first()) {
-        (Verdict::Change, Some(cause)) => format!("{} ({})", cause.object, chance(cause.probability)),
+        (Verdict::Change, Some(cause)) => format!("{}: {} ({})", cause.label, cause.object, chance(cause.probability)),
         (Verdict::Ambiguous, _) => "open".to_owned(),
         (Verdict::None, _) | (Verdict::Change, None) => "no recorded change".to_owned(),
     }
@@ -95,13 +150,17 @@ pub(super) fn cause(incident: &Incident) -> String {
 /// What it cost objectives.
 pub(super) fn cost(incident: &Incident) -> String {
     if incident.budget.is_empty() {
-        return "It cost no objective anything.".to_owned();
+        return "Nothing of an error budget: no objective counts what failed.".to_owned();
     }
-    let costs = incident.budget.iter().map(|cost| {
-        let share = cost.share.map(|share| format!(", {} of its error budget", wording::percent(Some(share))));
-        format!("{} bad events of {}{}", cost.events, cost.slo, share.unwrap_or_default())
+    let costs = incident.budget.iter().map(|cost| match cost.share {
+        Some(share) => {
+            let over = if share > 1.0 { ", more than there is" } else { "" };
+            let share = wording::percent(Some(share));
+            format!("{share} of the error budget of {}{over} ({})", cost.slo, words::several(cost.events, "bad event"))
+        }
+        None => format!("{} of {}", words::several(cost.events, "bad event"), cost.slo),
     });
-    format!("It cost {}.", wording::list(costs))
+    format!("{}.", wording::list(costs))
 }
 
 /// What a reader does next, the most urgent first.
@@ -127,7 +186,7 @@ pub(super) fn next(incident: &Incident) -> Vec<String> {
                 1 => "its one rival".to_owned(),
                 more => format!("its {more} rivals"),
             };
-            steps.push(format!("Weigh {} against {others}: the evidence is below.", ids(cause)));
+            steps.push(format!("Weigh {} against {others}: the evidence is below.", named(cause)));
         }
         (Verdict::None, _) | (Verdict::Change | Verdict::Ambiguous, None) => {
             steps.push(format!("Look beyond the recorded changes: {}.", incident.background));
@@ -151,23 +210,23 @@ pub(super) fn next(incident: &Incident) -> Vec<String> {
 }
 
 fn of_change(incident: &Incident, cause: &Cause) -> String {
-    let ids = ids(cause);
+    let named = named(cause);
     match (&incident.mitigation, incident.end.is_some()) {
         (Some(mitigation), _) => format!(
-            "Make sure that the remedy lasts: {} at {} undid {ids}.",
+            "Make sure that the remedy lasts: {} at {} undid {named}.",
             mitigation.change,
             wording::moment(mitigation.at)
         ),
-        (None, true) => {
-            format!("Look at {ids}: it ended with nothing that undid it, so it can come back the same way.")
-        }
-        (None, false) => format!("Look at {ids} first: undo it, or complete it."),
+        (None, true) => format!("Look at {named}: nothing undid it, so the same can happen again."),
+        (None, false) => format!("Look at {named} first: undo it, or complete it."),
     }
 }
 
-/// The changes of an explanation, by their ids.
-fn ids(cause: &Cause) -> String {
-    wording::list(cause.changes.iter().chain(&cause.trigger).cloned())
+/// What was changed, and the ids of the changes.
+fn named(cause: &Cause) -> String {
+    let ids: Vec<String> = cause.changes.iter().chain(&cause.trigger).cloned().collect();
+    let word = if ids.len() == 1 { "change" } else { "changes" };
+    format!("{} ({word} {})", cause.object, some(ids.into_iter(), MOST_NAMED))
 }
 
 /// A probability as a share of a hundred that never claims certainty.

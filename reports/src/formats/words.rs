@@ -103,6 +103,11 @@ pub(super) fn urgency(severity: alerts::Severity) -> &'static str {
     }
 }
 
+/// A number with its thing, in the plural where there are several.
+pub(super) fn several(count: u64, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
+
 /// A word with its first letter large.
 pub(super) fn capital(word: &str) -> String {
     let mut letters = word.chars();

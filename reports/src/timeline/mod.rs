@@ -16,8 +16,7 @@ use crate::settings::{Settings, Slo};
 use order::Place;
 
 mod blind;
-mod bound;
-mod burns;
+pub(crate) mod bound;
 mod changes;
 mod course;
 mod order;

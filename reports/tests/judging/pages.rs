@@ -1,12 +1,16 @@
 //! What every format owes its readers, whatever names come from outside.
 
+use jiff::SignedDuration;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 use reports::formats::{Format, Layout, render};
-use reports::full::FullReport;
-use reports::report::Kind;
-use storage::record::{Change, ChangeKind, Record};
+use reports::full::{FullReport, build_from};
+use reports::input::Input;
+use reports::report::{Kind, Report};
+use reports::settings::Settings;
+use storage::record::{Change, ChangeKind, Reason, Record};
+use storage::window::Window;
 
-use crate::story::{at, change, day, full, settings, slo};
+use crate::story::{at, change, day, full, request, result, settings, slo};
 
 const KINDS: [Kind; 3] = [Kind::Slo, Kind::Incidents, Kind::Timeline];
 const FORMATS: [Format; 5] = [Format::Text, Format::Markdown, Format::Html, Format::Json, Format::Csv];
@@ -195,4 +199,51 @@ fn before(record: &Record, from: &str, until: &str) -> bool {
         Record::Gap(_) | Record::Verdict(_) => None,
     };
     time.is_some_and(|time| at(from) <= time && time < at(until))
+}
+
+#[test]
+fn a_page_of_hundreds_of_incidents_tells_the_latest_and_counts_the_rest() {
+    let from = at("00:00:00") - SignedDuration::from_hours(24 * 26);
+    let failing = |slot: i64| (slot % 60 < 6).then_some(Reason::ServerError);
+    let records = (0..36_000)
+        .map(|slot| Record::Result(result("login", from + SignedDuration::from_secs(60 * slot), failing(slot))));
+    let input = Input::from_records(records);
+    let asked = request(Kind::Incidents, Some(Window { from, until: at("00:00:00") }));
+    // What is set beside a report for one page is enough for all.
+    let full = build_from(&input, &Settings::default(), &asked, Format::Html).unwrap();
+    let Report::Incidents(report) = &full.report else { unreachable!() };
+    let ids: Vec<&str> = report.incidents.iter().map(|incident| incident.id.as_str()).collect();
+    assert_eq!(ids.len(), 600);
+    for (format, told, most) in [
+        (Format::Html, "Of 550 earlier ones only the line above", 1_500_000),
+        (Format::Markdown, "Of 550 earlier ones only the line above", 500_000),
+        (Format::Text, "Of 550 earlier only the line above", 200_000),
+    ] {
+        let page = render(&full, format, Layout::default());
+        assert!(page.contains(told) && (page.contains("100 before") || page.contains("100 began before")), "{format}");
+        assert!(!page.contains(ids[99]) && page.contains(ids[100]), "{format}");
+        assert!(page.matches(ids[599]).count() >= 2 && page.len() < most, "{format}: {}", page.len());
+    }
+    let page = render(&full, Format::Csv, Layout::default());
+    assert!(ids.iter().all(|id| page.contains(id)));
+}
+
+#[test]
+fn a_page_of_a_timeline_lists_what_matters_most_and_counts_the_rest() {
+    let mut records = day();
+    for number in 0..3_000 {
+        let moment = at("11:00:00") + SignedDuration::from_secs(number);
+        records.push(Record::Change(Change {
+            time: Some(moment),
+            targets: vec!["elsewhere".into()],
+            ..change(&format!("z-{number}"), "11:00:00", ChangeKind::Deploy, "Deployment/a/b")
+        }));
+    }
+    for format in [Format::Html, Format::Markdown, Format::Text] {
+        let page = page(records.clone(), Kind::Timeline, format);
+        assert!(page.contains("orchestrator-jwt-secret") && page.contains("unrelated"), "{format}");
+        assert!(page.contains("z-2999") && !page.contains("z-100<") && !page.contains("`z-100`"), "{format}");
+        assert!(page.contains("left out") && page.len() < 800_000, "{format}: {}", page.len());
+    }
+    assert!(page(records, Kind::Timeline, Format::Csv).contains("z-100"));
 }

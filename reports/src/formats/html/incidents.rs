@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{Page, causes, charts, code, codes, draw, heading, interval, moment, objectives, sentence, text, timeline};
 use crate::cause::Verdict;
 use crate::episode::Episode;
-use crate::formats::{MOST_ROWS, telling, words};
+use crate::formats::{MOST_LINES, MOST_ROWS, telling, words};
 use crate::full::{FullReport, MOST_STORIES, Story, Strip};
 use crate::incident::{Incident, Severity};
 use crate::report::IncidentsReport;
@@ -13,15 +13,21 @@ use crate::wording;
 
 /// The page of incidents.
 pub(super) fn page<'a>(report: &'a IncidentsReport, full: &FullReport) -> Page<'a> {
-    let stories = |number: usize| full.stories.get(number);
+    // The first chart shows at a glance what is told below it.
+    let (first, others) = full.charts.split_at(full.charts.len().min(1));
     let rest = html! {
-        (charts(&full.charts))
+        (charts("More charts", others))
         @if !full.objectives.is_empty() { section { h2 { "Error budgets" } (objectives::table(&full.objectives)) } }
     };
     match report.incidents.as_slice() {
         [] => {
             let verdict = html! { section.verdict.good { h1 { "No incident" } } };
-            Page { head: &report.head, name: "No incident – authprobe".to_owned(), verdict, body: rest }
+            Page {
+                head: &report.head,
+                name: "No incident – authprobe".to_owned(),
+                verdict,
+                body: html! { (charts("What happened", first)) (rest) },
+            }
         }
         [incident] => {
             let verdict = html! {
@@ -31,7 +37,11 @@ pub(super) fn page<'a>(report: &'a IncidentsReport, full: &FullReport) -> Page<'
                     (answers(incident))
                 }
             };
-            let body = html! { (sections(incident, stories(0), 2)) (rest) };
+            let body = html! {
+                (charts("What happened", first))
+                (sections(incident, full.stories.first(), 2))
+                (rest)
+            };
             Page { head: &report.head, name: format!("{} – authprobe", title(incident)), verdict, body }
         }
         several => {
@@ -42,21 +52,26 @@ pub(super) fn page<'a>(report: &'a IncidentsReport, full: &FullReport) -> Page<'
             };
             let worst = several.iter().map(|incident| incident.severity).min().unwrap_or(Severity::Minor);
             let verdict = html! {
-                section class={ "verdict " (class(worst)) } { h1 { (name) } (overview(several)) }
+                section class={ "verdict " (class(worst)) } {
+                    h1 { (name) }
+                    p.lead { (text(&telling::together(several, &full.objectives))) }
+                    (overview(several))
+                }
             };
             let body = html! {
-                @for (number, incident) in several.iter().take(MOST_STORIES).enumerate() {
+                (charts("What happened", first))
+                @for (incident, story) in full.told(several) {
                     article.incident #(incident.id) {
                         div class={ "verdict " (class(incident.severity)) } {
                             (kicker(incident))
                             h2 { (text(&title(incident))) }
                             (answers(incident))
                         }
-                        (sections(incident, stories(number), 3))
+                        (sections(incident, story, 3))
                     }
                 }
                 @if several.len() > MOST_STORIES {
-                    p { "Of " (several.len() - MOST_STORIES) " more only the line above: ask for one with " code { "--incident ID" } "." }
+                    p { "Of " (several.len() - MOST_STORIES) " earlier ones only the line above: ask for one with " code { "--incident ID" } "." }
                 }
                 (rest)
             };
@@ -120,15 +135,17 @@ fn answers(incident: &Incident) -> Markup {
 }
 
 fn overview(incidents: &[Incident]) -> Markup {
+    let (earlier, listed) = incidents.split_at(incidents.len().saturating_sub(MOST_LINES));
+    let untold = listed.len().saturating_sub(MOST_STORIES);
     html! {
         div.wide { table.overview {
-            thead { tr { @for column in ["Incident", "Severity", "Began", "Lasted", "What broke", "Why", "Budget used"] {
+            thead { tr { @for column in ["Incident", "Severity", "Began", "Lasted", "What broke", "Cause", "Budget used"] {
                 th scope="col" { (column) }
             } } }
-            tbody { @for (number, incident) in incidents.iter().enumerate() {
+            tbody { @for (number, incident) in listed.iter().enumerate() {
                 tr {
                     th scope="row" {
-                        @if number < MOST_STORIES { a href={ "#" (incident.id) } { (code(&incident.id)) } }
+                        @if number >= untold { a href={ "#" (incident.id) } { (code(&incident.id)) } }
                         @else { (code(&incident.id)) }
                     }
                     td { span class={ "badge " (class(incident.severity)) } { (words::severity(incident.severity)) } }
@@ -140,6 +157,7 @@ fn overview(incidents: &[Incident]) -> Markup {
                 }
             } }
         } }
+        @if !earlier.is_empty() { p { (earlier.len()) " began before these; the JSON and CSV forms list them." } }
     }
 }
 

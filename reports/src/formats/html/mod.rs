@@ -139,11 +139,12 @@ fn heading(level: u8, title: &str) -> Markup {
 }
 
 /// The charts of a report. Their titles are drawn; what is seen on each is told to those who do not see it.
-fn charts(charts: &[Drawing]) -> Markup {
+fn charts(title: &str, charts: &[Drawing]) -> Markup {
     html! {
         @if !charts.is_empty() {
-            section.charts aria-labelledby="charts" {
-                h2 #charts { "Charts" }
+            section.charts aria-label=(title) {
+                // A single chart is its own heading.
+                h2.hidden[charts.len() == 1] { (title) }
                 @for chart in charts.iter().map(Drawing::chart) {
                     figure id={ "chart-" (chart.name) } {
                         figcaption.hidden { (text(&chart.title)) ": " (text(&chart.alt)) }

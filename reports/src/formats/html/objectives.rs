@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{Page, charts, code, draw, moment, text};
-use crate::formats::{facts, words};
+use crate::formats::{MOST_ROWS, facts, words};
 use crate::full::{Day, FullReport, Strip};
 use crate::report::{Corrected, Expiry, SloReport};
 use crate::settings::ratio;
@@ -36,7 +36,7 @@ pub(super) fn page<'a>(report: &'a SloReport, full: &FullReport) -> Page<'a> {
     };
     let body = html! {
         section { h2 { "All numbers" } (table(&report.slos)) }
-        (charts(&full.charts))
+        (charts("Charts", &full.charts))
         @for slo in &report.slos {
             section { h2 { (text(&slo.name)) } (details(slo, full)) }
         }
@@ -170,12 +170,15 @@ fn expiries(expiries: &[Expiry]) -> Markup {
         @if !expiries.is_empty() {
             section {
                 h2 { "What ends soon" }
-                ul { @for expiry in expiries {
+                ul { @for expiry in expiries.iter().take(MOST_ROWS) {
                     li {
                         (code(&expiry.object)) " at " (moment(expiry.at)) " UTC: "
                         (text(&wording::list(expiry.targets.iter().cloned())))
                     }
                 } }
+                @if let Some(more) = expiries.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
+                    p { (more) " more end; the JSON form names them." }
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::wording;
 /// The page of a timeline.
 pub(super) fn page<'a>(report: &'a TimelineReport, full: &FullReport) -> Page<'a> {
     let count = |role| report.items.iter().filter(|item| item.role == role).count();
+    let left_out: usize = report.left_out.iter().map(|part| part.count).sum();
     let (triggers, symptoms) = (count(Role::Trigger), count(Role::Symptom));
     let verdict = html! {
         section.verdict {
@@ -20,18 +21,18 @@ pub(super) fn page<'a>(report: &'a TimelineReport, full: &FullReport) -> Page<'a
                 @match report.items.len() {
                     0 => "Nothing happened.",
                     1 => "One thing happened.",
-                    more => { (more) " things happened: " (triggers) " set something off, " (symptoms) " show its effects." },
+                    more => { (more + left_out) " things happened. Of those shown " (triggers) " set something off, " (symptoms) " show its effects." },
                 }
             }
         }
     };
     let body = html! {
-        (charts(&full.charts))
+        (charts("Charts", &full.charts))
         section {
             h2 { "What happened" }
             (list(&report.items, 3))
             @for LeftOut { role, count } in &report.left_out {
-                p.pale { (count) " more are left out: " (words::role(*role)) }
+                p.pale { (count) " more are left out: " (words::role(*role)) ". The JSON and CSV forms have more." }
             }
         }
     };

@@ -3,7 +3,7 @@
 use super::{Page, code, plain, slo, stretch, timeline};
 use crate::cause::Cause;
 use crate::cause::evidence::Evidence;
-use crate::formats::{MOST_NAMES, MOST_ROWS, telling, words};
+use crate::formats::{MOST_LINES, MOST_NAMES, MOST_ROWS, telling, words};
 use crate::full::{FullReport, MOST_STORIES, Story};
 use crate::incident::Incident;
 use crate::report::IncidentsReport;
@@ -27,17 +27,24 @@ pub(super) fn write(report: &IncidentsReport, full: &FullReport, page: &mut Page
             page.heading(1, &format!("{} incidents", several.len()));
             page.paragraph(&stretch(head));
             page.warn(head);
+            page.paragraph(&plain(&telling::together(several, &full.objectives)));
+            let (earlier, listed) = several.split_at(several.len().saturating_sub(MOST_LINES));
             page.table(
                 &["Incident", "Severity", "Began (UTC)", "Lasted", "Targets", "Cause", "Cost"],
-                several.iter().map(row),
+                listed.iter().map(row),
             );
-            for (incident, story) in several.iter().zip(&full.stories) {
+            if !earlier.is_empty() {
+                page.paragraph(&format!("{} began before these; the JSON and CSV forms list them.", earlier.len()));
+            }
+            for (incident, story) in full.told(several) {
                 page.heading(2, &format!("Post-mortem: {}", title(incident)));
-                post_mortem(incident, Some(story), full, 3, page);
+                post_mortem(incident, story, full, 3, page);
             }
             if several.len() > MOST_STORIES {
                 let more = several.len() - MOST_STORIES;
-                page.paragraph(&format!("Of {more} more only the line above: ask for one with `--incident ID`."));
+                page.paragraph(&format!(
+                    "Of {more} earlier ones only the line above: ask for one with `--incident ID`."
+                ));
             }
         }
     }
@@ -70,8 +77,8 @@ fn post_mortem(incident: &Incident, story: Option<&Story>, full: &FullReport, le
     page.heading(level, "Summary");
     let severity = words::severity(incident.severity).to_lowercase();
     page.paragraph(&format!("**{}** ({})", severity, words::severity_means(incident.severity)));
-    for sentence in [telling::what(incident), telling::when(incident), telling::why(incident), telling::cost(incident)]
-    {
+    let cost = format!("What it cost: {}", telling::cost(incident));
+    for sentence in [telling::what(incident), telling::when(incident), telling::why(incident), cost] {
         page.paragraph(&plain(&sentence));
     }
     impact(incident, level, page);
@@ -148,10 +155,8 @@ fn impact(incident: &Incident, level: usize, page: &mut Page) {
         page.paragraph(&format!("{more} more probes failed; the JSON form names them."));
     }
     if !incident.healthy.is_empty() {
-        let more = incident.healthy.len().saturating_sub(MOST_NAMES);
-        let mut healthy: Vec<String> = incident.healthy.iter().take(MOST_NAMES).map(|path| code(path)).collect();
-        healthy.extend((more > 0).then(|| format!("{more} more")));
-        page.paragraph(&format!("Stayed healthy: {}.", wording::list(healthy)));
+        let healthy = telling::some(incident.healthy.iter().map(|path| code(path)), MOST_NAMES);
+        page.paragraph(&format!("Stayed healthy: {healthy}."));
     }
     page.ask("who noticed, and what they could not do.");
 }
@@ -180,7 +185,7 @@ fn changes(incident: &Incident, level: usize, page: &mut Page) {
 
 fn explanation(cause: &Cause) -> Vec<String> {
     let ids: Vec<String> = cause.changes.iter().chain(&cause.trigger).map(|id| code(id)).collect();
-    vec![plain(&cause.says), telling::chance(cause.probability), ids.join(", ")]
+    vec![plain(&cause.says), telling::chance(cause.probability), telling::some(ids.into_iter(), MOST_NAMES)]
 }
 
 fn budget(incident: &Incident, full: &FullReport, level: usize, page: &mut Page) {
@@ -205,8 +210,8 @@ fn evidence(incident: &Incident, level: usize, page: &mut Page) {
     }
     page.list(incident.blind_spots.iter().map(|spot| format!("Blind spot: {}", plain(spot))));
     if !incident.concurrent.is_empty() {
-        let ids: Vec<String> = incident.concurrent.iter().map(|id| code(id)).collect();
-        page.paragraph(&format!("At the same time: {}.", wording::list(ids)));
+        let ids = telling::some(incident.concurrent.iter().map(|id| code(id)), MOST_NAMES);
+        page.paragraph(&format!("At the same time: {ids}."));
     }
     let id = &incident.id;
     let again = [

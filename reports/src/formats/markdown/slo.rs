@@ -1,7 +1,7 @@
 //! Objectives as tables: the verdicts, then what is to be known of each, then their days.
 
 use super::{Page, code, plain, stretch};
-use crate::formats::{facts, words};
+use crate::formats::{MOST_ROWS, facts, words};
 use crate::full::{Day, FullReport};
 use crate::report::SloReport;
 use crate::settings::ratio;
@@ -55,11 +55,14 @@ pub(super) fn write(report: &SloReport, full: &FullReport, page: &mut Page) {
     }
     page.table(
         &["At (UTC)", "What", "Targets"],
-        report.expiries.iter().map(|expiry| {
+        report.expiries.iter().take(MOST_ROWS).map(|expiry| {
             let targets = wording::list(expiry.targets.iter().cloned());
             vec![wording::moment(expiry.at), code(&expiry.object), plain(&targets)]
         }),
     );
+    if let Some(more) = report.expiries.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
+        page.paragraph(&format!("{more} more end; the JSON form names them."));
+    }
     page.heading(2, "How it is counted");
     page.paragraph(facts::HOW);
     page.foot(&report.head);

@@ -12,12 +12,9 @@ pub(super) fn write(report: &TimelineReport, page: &mut Page) {
     page.paragraph(&stretch(&report.head));
     page.warn(&report.head);
     table(&report.items, page);
-    page.list(
-        report
-            .left_out
-            .iter()
-            .map(|LeftOut { role, count }| format!("{count} more are left out: {}", words::role(*role))),
-    );
+    page.list(report.left_out.iter().map(|LeftOut { role, count }| {
+        format!("{count} more are left out: {}. The JSON and CSV forms have more.", words::role(*role))
+    }));
     page.foot(&report.head);
 }
 

@@ -2,8 +2,8 @@
 
 use super::{BAD, GOOD, Page, STRONG, UNSURE, spark};
 use crate::cause::{Cause, Verdict};
-use crate::formats::{telling, words};
-use crate::full::Story;
+use crate::formats::{MOST_LINES, MOST_NAMES, MOST_ROWS, telling, words};
+use crate::full::{FullReport, MOST_STORIES, Story};
 use crate::incident::{Incident, Severity};
 use crate::report::IncidentsReport;
 use crate::summary::{Spread, Summary};
@@ -20,25 +20,31 @@ const MOST_CONCURRENT: usize = 10;
 const LOCAL: &str = "local";
 
 /// Writes the report.
-pub(super) fn write(report: &IncidentsReport, stories: &[Story], page: &mut Page) {
+pub(super) fn write(report: &IncidentsReport, full: &FullReport, page: &mut Page) {
     page.head("Incidents", &report.head);
-    if report.incidents.is_empty() {
+    let all = report.incidents.len();
+    if all == 0 {
         page.line("No incident.");
     }
-    if report.incidents.len() > 1 {
-        page.table(
-            &["incident", "severity", "began", "lasted", "targets", "cause"],
-            report.incidents.iter().map(row).collect(),
-        );
+    if all > 1 {
+        let (earlier, listed) = report.incidents.split_at(all.saturating_sub(MOST_LINES));
+        page.table(&["incident", "severity", "began", "lasted", "targets", "cause"], listed.iter().map(row).collect());
+        if !earlier.is_empty() {
+            page.line(&format!(" {} before these: use --format json or csv, or a shorter window", earlier.len()));
+        }
         page.line("");
     }
-    for (number, incident) in report.incidents.iter().enumerate() {
+    for (number, (incident, story)) in full.told(&report.incidents).enumerate() {
         if number > 0 {
             page.line("");
         }
-        block(incident, stories.get(number), page);
+        block(incident, story, page);
     }
-    if report.incidents.len() > 1 {
+    if all > MOST_STORIES {
+        page.line("");
+        page.line(&format!("Of {} earlier only the line above: ask for one with --incident ID.", all - MOST_STORIES));
+    }
+    if all > 1 {
         page.line("");
         let Summary { detect_s, mitigate_s, recover_s } = &*report.summary;
         page.paragraph("detection", &spread(detect_s));
@@ -94,7 +100,7 @@ fn block(incident: &Incident, story: Option<&Story>, page: &mut Page) {
         }
         (Some(_) | None, _) => page.paragraph("ended", "not yet"),
     }
-    for (number, episode) in incident.episodes.iter().enumerate() {
+    for (number, episode) in incident.episodes.iter().take(MOST_ROWS).enumerate() {
         let share = wording::percent(Some(episode.share));
         let meaning = episode.reason.map_or("no reason given", wording::reason);
         let (path, reason) = (episode.path(), wording::reason_word(episode.reason));
@@ -110,8 +116,11 @@ fn block(incident: &Incident, story: Option<&Story>, page: &mut Page) {
             page.paragraph("", &format!("{from} {} {until}", spark::line(strip)));
         }
     }
+    if let Some(more) = incident.episodes.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
+        page.paragraph("", &format!("and {more} more; --format json names them"));
+    }
     if !incident.healthy.is_empty() {
-        page.paragraph("healthy", &wording::list(incident.healthy.iter().cloned()));
+        page.paragraph("healthy", &telling::some(incident.healthy.iter().cloned(), MOST_NAMES));
     }
     cause(incident, page);
     if let Some(confirmed) = &incident.confirmed {
@@ -121,10 +130,7 @@ fn block(incident: &Incident, story: Option<&Story>, page: &mut Page) {
         page.paragraph("mitigated", &format!("by {} at {}", mitigation.change, wording::moment(mitigation.at)));
     }
     if !incident.concurrent.is_empty() {
-        let more = incident.concurrent.len().saturating_sub(MOST_CONCURRENT);
-        let more = (more > 0).then(|| format!("{more} more"));
-        let named = incident.concurrent.iter().take(MOST_CONCURRENT).cloned();
-        page.paragraph("concurrent", &wording::list(named.chain(more)));
+        page.paragraph("concurrent", &telling::some(incident.concurrent.iter().cloned(), MOST_CONCURRENT));
     }
     for spot in &incident.blind_spots {
         page.paragraph("blind spot", spot);
@@ -133,7 +139,7 @@ fn block(incident: &Incident, story: Option<&Story>, page: &mut Page) {
         let share = cost
             .share
             .map_or(String::new(), |share| format!(", {} of the error budget", wording::percent(Some(share))));
-        page.paragraph("cost", &format!("{}: {} bad events{share}", cost.slo, cost.events));
+        page.paragraph("cost", &format!("{}: {}{share}", cost.slo, words::several(cost.events, "bad event")));
     }
 }
 

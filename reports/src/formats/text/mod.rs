@@ -19,7 +19,7 @@ pub fn render(full: &FullReport, layout: Layout) -> String {
     let mut page = Page { layout, text: String::new() };
     match &full.report {
         Report::Slo(report) => slo::write(report, &full.trends, &mut page),
-        Report::Incidents(report) => incidents::write(report, &full.stories, &mut page),
+        Report::Incidents(report) => incidents::write(report, full, &mut page),
         Report::Timeline(report) => timeline::write(report, &mut page),
     }
     page.text

@@ -1,7 +1,7 @@
 //! Objectives for a terminal: one table, then why.
 
 use super::{BAD, GOOD, Page, STRONG, UNSURE, spark};
-use crate::formats::{facts, words};
+use crate::formats::{MOST_ROWS, facts, words};
 use crate::full::Strip;
 use crate::report::SloReport;
 use crate::settings::ratio;
@@ -31,10 +31,15 @@ pub(super) fn write(report: &SloReport, trends: &[Strip], page: &mut Page) {
         page.line("");
         page.paragraph("corrected", &format!("{from} to {until}: {} {}{late}", correction.category, correction.reason));
     }
-    for expiry in &report.expiries {
+    if !report.expiries.is_empty() {
         page.line("");
+    }
+    for expiry in report.expiries.iter().take(MOST_ROWS) {
         let (at, targets) = (wording::moment(expiry.at), wording::list(expiry.targets.iter().cloned()));
         page.paragraph("ends", &format!("{} at {at} UTC: {targets}", expiry.object));
+    }
+    if let Some(more) = report.expiries.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
+        page.paragraph("", &format!("and {more} more; --format json names them"));
     }
     page.line("");
     page.paragraph("how", facts::HOW);
