@@ -12,6 +12,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --profile dist --locked --bin authprobe \
     && install -D target/dist/authprobe /out/usr/local/bin/authprobe \
+    && install -D -m 644 LICENSE /out/usr/share/doc/authprobe/LICENSE \
+    && install -m 644 reports/src/chart/font/LICENSE /out/usr/share/doc/authprobe/LICENSE.DejaVu \
     && install -d /out/var/lib/authprobe
 
 # The same Debian release as above, so that the C library is the one the program was linked with.
@@ -19,9 +21,11 @@ FROM gcr.io/distroless/cc-debian12:nonroot
 ARG VERSION=unknown
 LABEL org.opencontainers.image.title="authprobe" \
       org.opencontainers.image.description="Continuous synthetic prober for authentication and authorization" \
-      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.licenses="Apache-2.0 AND Bitstream-Vera" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build --chown=root:root /out/usr/local/bin/authprobe /usr/local/bin/authprobe
+# The program's licence, and that of the font in it.
+COPY --from=build --chown=root:root /out/usr/share/doc/authprobe /usr/share/doc/authprobe
 COPY --from=build --chown=nonroot:nonroot /out/var/lib/authprobe /var/lib/authprobe
 USER 65532:65532
 VOLUME /var/lib/authprobe

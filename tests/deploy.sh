@@ -103,6 +103,11 @@ done
 while read -r path; do
     [ -e "$path" ] || fail "docs/deploy.md: there is no $path"
 done < <(grep -oE '(deploy|tests|docs)/[A-Za-z0-9_./-]*[A-Za-z0-9]' docs/deploy.md | sort -u)
+# The font of the charts asks that its licence goes where it goes.
+for file in LICENSE reports/src/chart/font/LICENSE; do
+    [ -e "$file" ] && grep -qF " $file /out/usr/share/doc/authprobe/" Dockerfile && grep -qx "!${file%%/*}" .dockerignore ||
+        fail "the image has no $file"
+done
 if command -v systemd-analyze >/dev/null; then
     # A program has to be there for the unit to be whole.
     sed "s#^ExecStart=[^ ]*#ExecStart=$(command -v true)#" "$unit" >"$work/authprobe.service"

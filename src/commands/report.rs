@@ -255,7 +255,8 @@ fn exit(report: &report::Report, fail_on: Option<FailOn>) -> Exit {
 
 /// Colours on a terminal only, and lines as long as the terminal is wide.
 fn layout() -> Layout {
-    let width = terminal_size::terminal_size().map_or(WIDTH, |(terminal_size::Width(columns), _)| columns);
+    let width =
+        terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(terminal_size::Width(columns), _)| columns);
     Layout { colour: output::colours(&io::stdout()), width }
 }
 

@@ -69,9 +69,14 @@ pub(super) fn draw(scene: &Scene<'_>, tally: &Tally<'_>) -> Option<Drawing> {
             let Window { from: first, until } = scene.window;
             (from.max(first.as_millisecond()), from.saturating_add(step).min(until.as_millisecond()))
         };
-        let failing = shares.iter().filter(|(_, share)| *share < 1.0).map(|(number, share)| {
-            let (from, until) = span(*number);
-            Rectangle::new([(from, *share), (until, 1.0)], Ink::Vermilion.colour().filled())
+        // Surfaces that touch would show a seam.
+        let level = shares.chunk_by(|(a, one), (b, other)| a + 1 == *b && one == other);
+        let failing = level.filter_map(|run| match (run.first(), run.last()) {
+            (Some((first, share)), Some((last, _))) if *share < 1.0 => {
+                let corners = [(span(*first).0, *share), (span(*last).1, 1.0)];
+                Some(Rectangle::new(corners, Ink::Vermilion.colour().filled()))
+            }
+            _ => None,
         });
         plot.draw_series(failing)?;
         let runs = shares.chunk_by(|(a, _), (b, _)| a + 1 == *b).map(|run| {

@@ -26,8 +26,10 @@ pub(super) fn page<'a>(report: &'a TimelineReport, full: &FullReport) -> Page<'a
             }
         }
     };
+    // The first chart shows at a glance what is told below it.
+    let (first, others) = full.charts.split_at(full.charts.len().min(1));
     let body = html! {
-        (charts("Charts", &full.charts))
+        (charts("What happened to each probe", first))
         section {
             h2 { "What happened" }
             (list(&report.items, 3))
@@ -35,6 +37,7 @@ pub(super) fn page<'a>(report: &'a TimelineReport, full: &FullReport) -> Page<'a
                 p.pale { (count) " more are left out: " (words::role(*role)) ". The JSON and CSV forms have more." }
             }
         }
+        (charts("More charts", others))
     };
     Page { head: &report.head, name: "Timeline – authprobe".to_owned(), verdict, body }
 }

@@ -90,6 +90,17 @@ impl Page {
         }
     }
 
+    /// Text in a style that stands in a column behind what its first line begins with, wrapped to the width.
+    fn hanging(&mut self, begins: &str, column: usize, style: Style, text: &str) {
+        let width =
+            usize::from(self.layout.width.max(NARROWEST)).saturating_sub(column).max(usize::from(NARROWEST) / 2);
+        for (number, line) in textwrap::wrap(&wording::harmless(text), whole_words(width)).into_iter().enumerate() {
+            let begins = if number == 0 { begins } else { "" };
+            let line = self.paint(style, &line);
+            self.line(&format!("{begins:column$}{line}"));
+        }
+    }
+
     fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>) {
         let mut table = Table::new();
         table

@@ -9,6 +9,9 @@ use crate::wording;
 /// What authprobe learned of by so many seconds later is told with when it did.
 const LATE_S: f64 = 60.0;
 
+/// The column in which what happened stands.
+const COLUMN: usize = 35;
+
 /// Writes the report.
 pub(super) fn write(report: &TimelineReport, page: &mut Page) {
     page.head("Timeline", &report.head);
@@ -48,13 +51,12 @@ fn line(item: &Item, page: &mut Page) {
     } else {
         format!("–{}", wording::clock(item.at.hi))
     };
-    let title = page.paint(style, &item.title);
-    page.line(&format!("  {}{until:<9}  {:<12}  {title}", wording::clock(item.at.lo), words::role(item.role)));
+    let begins = format!("  {}{until:<9}  {:<12}  ", wording::clock(item.at.lo), words::role(item.role));
+    page.hanging(&begins, COLUMN, style, &item.title);
     let below = [item.detail.clone(), known_late(item), looked_up(item)];
     let below: Vec<String> = below.into_iter().filter(|part| !part.is_empty()).collect();
     if !below.is_empty() {
-        let below = page.paint(PALE, &below.join("; "));
-        page.line(&format!("{:35}{below}", ""));
+        page.hanging("", COLUMN, PALE, &below.join("; "));
     }
 }
 
