@@ -59,6 +59,17 @@ impl Node {
         Ok(Numbering(0).node(raw))
     }
 
+    /// Reads a whole file of another tool: what is marked as binary there is kept as it is written.
+    ///
+    /// # Errors
+    /// When it is no YAML: the one mistake at which reading stopped.
+    pub(crate) fn parse_foreign(text: &str) -> Result<Node, Mistake> {
+        let mut options = options();
+        options.ignore_binary_tag_for_string = true;
+        let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options).map_err(|error| worded(&error))?;
+        Ok(Numbering(0).node(raw))
+    }
+
     /// Reads every document of a file; what is empty is none.
     ///
     /// # Errors

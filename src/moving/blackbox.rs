@@ -17,7 +17,7 @@ const ANYWHERE: &str = "https://replace-me.example";
 /// # Errors
 /// When it is no YAML; the inner one when the configuration cannot be written.
 pub(crate) fn import(text: &str) -> Result<anyhow::Result<Imported>, Mistake> {
-    let document = Node::parse(text)?;
+    let document = Node::parse_foreign(text)?;
     let root = Spot::root(&document);
     let mut notes = Notes::default();
     let mut starter = Starter::default();

@@ -11,7 +11,7 @@ use crate::moving::starter::{Check, Credential, Imported, Starter, Tls, Value, a
 /// # Errors
 /// When it is no YAML; the inner one when the configuration cannot be written.
 pub(crate) fn import(text: &str) -> Result<anyhow::Result<Imported>, Mistake> {
-    let document = Node::parse(text)?;
+    let document = Node::parse_foreign(text)?;
     let root = Spot::root(&document);
     let mut notes = Notes::default();
     let mut starter = Starter::default();
@@ -39,6 +39,9 @@ fn endpoint(spot: &Spot<'_>, starter: &mut Starter, notes: &mut Notes) {
         notes.add(spot, "not carried over: it has no `url`");
         return;
     };
+    if url.text().is_some_and(|text| text.contains('$')) {
+        notes.add(&url, "it holds a variable, which is not put in here: write its value in its place");
+    }
     let Some(url) = address(&url, notes) else { return };
     notes.rest(spot, &CARRIED, "not carried over: it is no part of a probe");
     if spot.key("body").is_some() || spot.key("graphql").is_some() {
