@@ -48,6 +48,7 @@ fn http(name: &str, module: &Spot<'_>, starter: &mut Starter, notes: &mut Notes)
     let http = settings.as_ref().unwrap_or(module);
     let get = |key: &str| settings.as_ref().and_then(|settings| settings.key(key));
     let mut headers = get("headers").map(|headers| starter.headers(&headers, &name, notes)).unwrap_or_default();
+    headers.extend(get("http_headers").map(|lists| starter.listed_headers(&lists, &name, notes)).unwrap_or_default());
     let credential = credential(&get, &name, &mut headers, starter, notes);
     let status = get("valid_status_codes").map(|codes| codes.elements()).unwrap_or_default();
     let status = status.iter().filter_map(|code| code.text()?.parse().ok()).collect();
@@ -85,8 +86,9 @@ fn http(name: &str, module: &Spot<'_>, starter: &mut Starter, notes: &mut Notes)
 }
 
 /// Keys of `http` that are looked at.
-const CARRIED: [&str; 18] = [
+const CARRIED: [&str; 19] = [
     "headers",
+    "http_headers",
     "valid_status_codes",
     "follow_redirects",
     "no_follow_redirects",

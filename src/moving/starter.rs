@@ -226,18 +226,42 @@ impl Starter {
     /// The headers of a check, those that may hold a secret as references.
     pub(super) fn headers(&mut self, spot: &Spot<'_>, target: &str, notes: &mut Notes) -> BTreeMap<String, Value> {
         let mut headers = BTreeMap::new();
-        for (name, value) in spot.entries() {
-            if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
-                notes.add(&value, "not carried over: this is no name of a header");
-                continue;
-            }
-            let carried = match value.text().filter(|_| HARMLESS.contains(&name.to_ascii_lowercase().as_str())) {
-                Some(text) => Value::Plain(text),
-                None => self.secret(&value, target, name, notes),
-            };
-            headers.insert(name.to_owned(), carried);
+        for (name, value) in named(spot, notes) {
+            headers.insert(name.to_owned(), self.header(name, &value, target, notes));
         }
         headers
+    }
+
+    /// The headers of a check where each is a list of values, of secrets or of files: the first is taken.
+    pub(super) fn listed_headers(
+        &mut self,
+        spot: &Spot<'_>,
+        target: &str,
+        notes: &mut Notes,
+    ) -> BTreeMap<String, Value> {
+        let mut headers = BTreeMap::new();
+        for (name, lists) in named(spot, notes) {
+            let of = |key: &str| lists.key(key).map(|list| list.elements()).unwrap_or_default();
+            let (files, given) = (of("files"), [of("values"), of("secrets")].concat());
+            if files.len() + given.len() > 1 {
+                notes.add(&lists, "only the first is carried over: a header has one value here");
+            }
+            let value = match (given.first(), files.first()) {
+                (Some(value), _) => self.header(name, value, target, notes),
+                (None, Some(file)) => Value::File { file: file.text().unwrap_or_default() },
+                (None, None) => continue,
+            };
+            headers.insert(name.to_owned(), value);
+        }
+        headers
+    }
+
+    /// What a header holds; a reference where it may be a secret.
+    fn header(&mut self, name: &str, value: &Spot<'_>, target: &str, notes: &mut Notes) -> Value {
+        match value.text().filter(|_| HARMLESS.contains(&name.to_ascii_lowercase().as_str())) {
+            Some(text) => Value::Plain(text),
+            None => self.secret(value, target, name, notes),
+        }
     }
 
     /// Makes a target from a check; says so where there is no probe for it.
@@ -351,6 +375,16 @@ impl Login {
             token: None,
         }
     }
+}
+
+/// The entries that have the name of a header; says of which this does not hold.
+fn named<'a>(spot: &Spot<'a>, notes: &mut Notes) -> Vec<(&'a str, Spot<'a>)> {
+    let (fit, others): (Vec<_>, Vec<_>) =
+        spot.entries().into_iter().partition(|(name, _)| http::HeaderName::from_bytes(name.as_bytes()).is_ok());
+    for (_, value) in others {
+        notes.add(&value, "not carried over: this is no name of a header");
+    }
+    fit
 }
 
 /// Reads a URL; a user, a password and a query may hold a secret and are left out.

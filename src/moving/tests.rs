@@ -54,6 +54,18 @@ fn a_file_of_something_else_yields_nothing_and_says_so() {
     assert!(blackbox::import("modules: [").is_err());
 }
 
+#[test]
+fn a_header_whose_value_lies_in_a_file_or_a_list_is_carried_over() {
+    let text = "modules: {keyed: {prober: http, http: {http_headers: {X-API-Key: {files: [/run/key]}, \
+        Accept: {values: [text/html, canary-second]}, '(': {values: [a]}}}}}";
+    let imported = blackbox::import(text).unwrap().unwrap();
+    assert_eq!(wrong(&imported.text), Vec::<String>::new());
+    assert!(imported.text.contains("header: X-API-Key\n      key:\n        file: /run/key"), "{}", imported.text);
+    assert!(imported.text.contains("Accept: text/html") && !imported.text.contains("canary"), "{}", imported.text);
+    let notes = imported.notes.to_string();
+    assert!(notes.contains("only the first is carried over") && notes.contains("no name of a header"), "{notes}");
+}
+
 proptest! {
     #[test]
     fn hostile_names_and_values_make_a_configuration_that_is_read_again(name in "\\PC{1,40}", value in "\\PC{0,40}") {
