@@ -1,4 +1,4 @@
-"""Takes the YAML of the documentation apart: every block parses, and each configuration becomes a file to be checked.
+"""Takes the documentation apart: every block of YAML and JSON parses, and each configuration becomes a file to be checked.
 
     docs.py SCHEMA FOLDER PAGE...   SCHEMA is what `authprobe config schema` prints
 
@@ -10,6 +10,8 @@ calls `config` is one as well. In configuration.md every block is one. A block o
 import json
 import pathlib
 import re
+import shutil
+import subprocess
 import sys
 import textwrap
 
@@ -26,7 +28,7 @@ PROBES = """    kubernetes: {namespace: llm-orchestrator}
       jwt: {request: GET /me, deny: [tampered, alg_none]}
       api_key: {header: X-API-Key, key: {env: DOCS_KEY}, request: GET /me}
 """
-BLOCK = re.compile(r"^( *)```(yaml|toml)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^( *)```(yaml|toml|json)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 schema, folder, pages = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3:]
 known = set(json.loads(pathlib.Path(schema).read_text())["properties"])
@@ -58,6 +60,15 @@ for page in pages:
         place = f"{page}:{text.count(chr(10), 0, found.start()) + 2}"
         indent = len(found[1])
         block = "".join(line[indent:] if line.strip() else line for line in found[3].splitlines(keepends=True))
+        if found[2] == "json":
+            try:
+                # One value, or a record a line.
+                for part in block.splitlines() if block.count("\n{") else [block]:
+                    json.loads(part)
+            except ValueError as error:
+                print(f"docs: the block at {place}: {error}", file=sys.stderr)
+                wrong += 1
+            continue
         if found[2] == "toml":
             (folder / "model.toml").write_text(block)
             block = "model: model.toml\n"
@@ -67,6 +78,12 @@ for page in pages:
             print(f"docs: the block at {place}: {error}", file=sys.stderr)
             wrong += 1
             continue
+        if block.startswith("scrape_configs:"):
+            (folder / "prometheus.yml").write_text(block)
+            scraped = ["promtool", "check", "config", "--syntax-only", str(folder / "prometheus.yml")]
+            if shutil.which("promtool") and subprocess.run(scraped, capture_output=True, check=False).returncode != 0:
+                print(f"docs: promtool does not take the block at {place}", file=sys.stderr)
+                wrong += 1
         if configuration is not None:
             count += 1
             (folder / f"{count:03}.yaml").write_text(f"# {place}\n{configuration}")
