@@ -1,6 +1,6 @@
 #!/bin/sh
 # What judging costs: `report incidents`, `slo` and `timeline` of the real program over 90 days of 1,000 series, five
-# runs each, and one incident with 1,000 changes before it, in the process.
+# runs each, once in every form, and one incident with 1,000 changes before it, in the process.
 #   benches/judging.sh [STORE [SERIES [DAYS]]]
 #   benches/judging.sh /tmp/judging.db                 # 25 min and 2.3 GB for the store, if it is not there yet
 #   benches/judging.sh /tmp/small.db 100 30            # half a minute and 80 MB
@@ -43,6 +43,15 @@ for kind in incidents slo timeline; do
         command time -f "$kind: %e s wall, %U + %S s CPU, %M KiB" -o "$work/spent" "$release/authprobe" report "$kind" \
             -c "$work/judging.yaml" --from "$from" --until "$until" -o "$work/report.json" || [ "$?" -eq 1 ]
         tail -n 1 "$work/spent"
+    done
+done
+# What the form costs beside the judging, and how much is written.
+for kind in incidents slo timeline; do
+    for format in text markdown html csv json; do
+        command time -f "$kind as $format: %e s wall, %U + %S s CPU, %M KiB" -o "$work/spent" "$release/authprobe" report \
+            "$kind" -c "$work/judging.yaml" --from "$from" --until "$until" --format "$format" -o "$work/report" \
+            || [ "$?" -eq 1 ]
+        echo "$(tail -n 1 "$work/spent"), $(stat -c %s "$work/report") bytes"
     done
 done
 "$release/examples/judging" candidates

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::words;
+use super::{telling, words};
 use crate::alerts::State;
 use crate::settings::Method;
 use crate::slo::policy::{Line, Rule};
 use crate::slo::views::View;
 use crate::slo::{Judged, Negative};
 use crate::wording;
+
+/// Incidents that a line of the policy names, the costliest first.
+const MOST_INCIDENTS: usize = 10;
 
 /// The method in short.
 pub(super) const HOW: &str = "One event is one planned execution of one probe at one agent; SLI = good / (good + bad). What was planned \
@@ -113,7 +116,10 @@ fn policy(line: &Line) -> String {
         Rule::NoCostlyIncident => format!("one incident used {share} of the budget: it is due a postmortem"),
         Rule::NoCostlyClass => format!("one class of failure ({class}) used {share} of the budget: plan for it"),
     };
-    if line.incidents.is_empty() { told } else { format!("{told}; {}", wording::list(line.incidents.iter().cloned())) }
+    match line.incidents.is_empty() {
+        true => told,
+        false => format!("{told}; {}", telling::some(line.incidents.iter().cloned(), MOST_INCIDENTS)),
+    }
 }
 
 fn by_count(counts: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {

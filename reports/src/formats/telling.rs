@@ -259,9 +259,13 @@ pub(super) fn ends(window: Window) -> [String; 2] {
 
 /// A text from outside made harmless and cut to what a page has room for.
 pub(super) fn short(text: &str) -> String {
-    const MOST: usize = 600;
-    let mut shown = wording::harmless(&text.chars().take(MOST).collect::<String>());
-    let more = text.chars().skip(MOST).count();
+    cut(text, 600)
+}
+
+/// A text from outside made harmless and cut to so many characters.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    let mut shown = wording::harmless(&text.chars().take(most).collect::<String>());
+    let more = text.chars().skip(most).count();
     if more > 0 {
         shown.push_str(&format!("… ({more} more characters)"));
     }

@@ -128,7 +128,7 @@ fn a_hundred_kilobytes_in_a_name_make_no_page_of_megabytes() {
         ..change("c-99", "13:00:06", ChangeKind::Deploy, "Deployment/a/b")
     }));
     for kind in KINDS {
-        for format in [Format::Html, Format::Markdown] {
+        for format in [Format::Html, Format::Markdown, Format::Text] {
             let page = page(records.clone(), kind, format);
             assert!(page.len() < 250_000, "{kind:?} as {format}: {}", page.len());
         }

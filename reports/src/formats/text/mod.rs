@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 
-use super::Layout;
+use super::{Layout, telling};
 use crate::full::FullReport;
 use crate::report::{Head, Report};
 use crate::wording;
@@ -39,6 +39,8 @@ const PALE: Style = Style::new().dimmed();
 
 /// Fewest columns that text is laid out for; on a narrower terminal it wraps.
 const NARROWEST: u16 = 40;
+/// Most characters of a paragraph, which may list many names.
+const LONGEST: usize = 4_000;
 /// Columns that a paragraph's name takes.
 const NAME: usize = 11;
 
@@ -69,7 +71,7 @@ impl Page {
         let indent = " ".repeat(2 + NAME);
         let first = format!("  {}", self.paint(PALE, &format!("{name:<NAME$}")));
         let width = usize::from(self.layout.width.max(NARROWEST)).saturating_sub(indent.len());
-        for (number, line) in textwrap::wrap(&wording::harmless(text), whole_words(width)).into_iter().enumerate() {
+        for (number, line) in textwrap::wrap(&telling::cut(text, LONGEST), whole_words(width)).into_iter().enumerate() {
             let margin = if number == 0 { &first } else { &indent };
             self.line(&format!("{margin}{line}"));
         }
@@ -80,7 +82,7 @@ impl Page {
         let indent = " ".repeat(2 + NAME);
         let options =
             whole_words(usize::from(self.layout.width.max(NARROWEST))).initial_indent("  ").subsequent_indent(&indent);
-        let text = wording::harmless(&format!("{title}: {text}"));
+        let text = telling::cut(&format!("{title}: {text}"), LONGEST);
         for line in textwrap::wrap(&text, options) {
             let painted = line.strip_prefix("  ").and_then(|line| line.strip_prefix(title));
             match painted {
@@ -94,7 +96,7 @@ impl Page {
     fn hanging(&mut self, begins: &str, column: usize, style: Style, text: &str) {
         let width =
             usize::from(self.layout.width.max(NARROWEST)).saturating_sub(column).max(usize::from(NARROWEST) / 2);
-        for (number, line) in textwrap::wrap(&wording::harmless(text), whole_words(width)).into_iter().enumerate() {
+        for (number, line) in textwrap::wrap(&telling::short(text), whole_words(width)).into_iter().enumerate() {
             let begins = if number == 0 { begins } else { "" };
             let line = self.paint(style, &line);
             self.line(&format!("{begins:column$}{line}"));
