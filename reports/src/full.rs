@@ -164,8 +164,11 @@ fn complete(report: Report, input: &Input, settings: &Settings, request: &Reques
             let window = report.head.window;
             let paged = matches!(format, Format::Markdown | Format::Html);
             let firings = if paged { report::firings(input, settings, request, window) } else { Vec::new() };
-            full.stories =
-                told.map(|incident| story(incident, &report.incidents, input, settings, &firings, window)).collect();
+            if format != Format::Csv {
+                let others = paged.then_some(report.incidents.as_slice());
+                full.stories =
+                    told.map(|incident| story(incident, others, input, settings, &firings, window)).collect();
+            }
             if paged {
                 full.objectives = report::objectives(input, settings, &report.incidents, request);
             }
@@ -204,15 +207,17 @@ impl From<Report> for FullReport {
     }
 }
 
+/// What happened is told where the `others` of the report are given.
 fn story(
     incident: &Incident,
-    others: &[Incident],
+    others: Option<&[Incident]>,
     input: &Input,
     settings: &Settings,
     firings: &[(&Slo, Firing)],
     window: Window,
 ) -> Story {
-    let Told { mut items, left_out } = report::told_of(incident, others, input, settings, firings, window);
+    let told = others.map(|others| report::told_of(incident, others, input, settings, firings, window));
+    let Told { mut items, left_out } = told.unwrap_or(Told { items: Vec::new(), left_out: Vec::new() });
     let useful = left_out.iter().filter(|part| part.role != Role::Unrelated).map(|part| part.count);
     let all = items.len() + useful.sum::<usize>();
     if items.len() > MOST_ITEMS {

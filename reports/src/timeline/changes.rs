@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use storage::record::{Change, ChangeKind, Known};
+use storage::window::Window;
 
 use super::order::Place;
 use super::{Item, Kind, Part, Placed, Role, SourceKind, source};
@@ -57,11 +58,19 @@ fn played(incident: &Incident) -> Vec<(&str, Role)> {
     played
 }
 
-/// A change as an item; nothing where no moment of it is known.
-pub(super) fn item(change: &Change, parts: &BTreeMap<&str, Part>, incidents: &[Incident]) -> Option<Placed> {
+/// A change as an item; nothing where no moment of it is known, or where it lies outside of the window.
+pub(super) fn item(
+    change: &Change,
+    parts: &BTreeMap<&str, Part>,
+    incidents: &[Incident],
+    window: Window,
+) -> Option<Placed> {
     let (lo, hi) = change.lo().zip(change.hi())?;
     let hi = hi.max(lo);
     let ended = change.until.map_or(hi, |until| until.max(hi));
+    if lo >= window.until || ended < window.from {
+        return None;
+    }
     let part = parts.get(change.id.as_str());
     let role = part.map(|part| part.role).unwrap_or_else(|| {
         let near = incidents.iter().any(|incident| super::near(incident, lo, ended) && concerns(change, incident));

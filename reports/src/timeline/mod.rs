@@ -185,7 +185,7 @@ pub fn tell(scene: &Scene<'_>) -> Told {
     let made: BTreeMap<&str, Timestamp> =
         input.changes.iter().filter_map(|change| Some((change.id.as_str(), change.lo()?))).collect();
     let mut items: Vec<Placed> =
-        input.changes.iter().filter_map(|change| changes::item(change, &parts, incidents)).collect();
+        input.changes.iter().filter_map(|change| changes::item(change, &parts, incidents, window)).collect();
     items.extend(incidents.iter().flat_map(|incident| course::items(incident, input, &made)));
     items.extend(input.gaps.iter().map(|gap| blind::item(gap, input, settings, incidents)));
     items.extend(settings.corrections.iter().map(|correction| people::correction(correction, incidents)));
