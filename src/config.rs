@@ -216,7 +216,7 @@ fn compose(file: File, root: &Spot<'_>, base: &Path, findings: &mut Findings) ->
     check::changes::check(&file, root, &mut findings.mistakes);
     let File { store, listen, api_token, behind_proxy, retention, agent, targets: sections, changes, .. } = file;
     let (slos, corrections, model) = (file.slos, file.corrections, file.model);
-    let alerts = check::alerts::check(file.alerts, file.public_url.as_deref(), &listen, root, base, findings);
+    let alerts = check::alerts::check(file.alerts, file.public_url.as_deref(), root, base, findings);
     let reports = check::scheduled::check(file.reports, &root.key("reports"), base, findings);
     let store = locator(&store, &root.key("store"), base, findings);
     let web = check::web::check(listen, api_token, behind_proxy, root, base, findings);

@@ -20,6 +20,7 @@ use tracing::{debug, info, warn};
 
 use crate::alerts::Alerts;
 use crate::alerts::own::Own;
+use crate::alerts::reached;
 use crate::changes::blind::Blind;
 use crate::changes::kubernetes::credentials::Fetcher;
 use crate::changes::{Context, Sources, kubernetes};
@@ -36,6 +37,7 @@ use crate::schedule::clock::Step;
 use crate::schedule::grid::Grid;
 use crate::schedule::timer::{Due, Lost, Slot, Timer, grace};
 use crate::scheduled::Scheduled;
+use crate::scheduled::counts::Counts;
 use crate::store_lock::StoreLock;
 use crate::tally::Tally;
 use crate::web::reading::Reading;
@@ -79,7 +81,7 @@ pub(crate) async fn run(
     further: Option<mpsc::Receiver<Record>>,
     listens: Option<oneshot::Sender<SocketAddr>>,
 ) -> anyhow::Result<()> {
-    let Config { agent, targets, retention, changes, web, judging, alerts, reports, digest, .. } = config;
+    let Config { agent, targets, retention, changes, web, judging, mut alerts, reports, digest, .. } = config;
     let Locator::Sqlite(path) = store;
     // Held until everything is written; before anything of the store is touched, since the other may be an older version.
     let _lock = StoreLock::take(path)?;
@@ -88,6 +90,7 @@ pub(crate) async fn run(
         // Who does not wait for it does not need it.
         let _ = listens.send(taken);
     }
+    alerts.public_url = Some(reached::url(alerts.public_url.as_deref(), &web.listen, address.taken()));
     let guard = Guard::new(web.api_token.clone())?;
     let blind = blind_since(path);
     let writer = Writer::open(path)?;
@@ -117,6 +120,7 @@ pub(crate) async fn run(
         agent: agent.into(),
     };
     let on_demand = OnDemand::new(&targets, shared.clone(), records.clone(), stop.clone());
+    let counts = Arc::new(Counts::new(reports.iter().map(|report| report.name.as_str())));
     let parts = Parts {
         health: recorder.health(),
         judged: judge.latest(),
@@ -124,6 +128,7 @@ pub(crate) async fn run(
         guard,
         reading,
         alerts: alerts.health(),
+        reports: Arc::clone(&counts),
         tally: Arc::clone(&tally),
         on_demand,
     };
@@ -160,7 +165,7 @@ pub(crate) async fn run(
         entries => Some(Calendar::start(entries, planner.clone()).await?),
     };
     drop(planner);
-    daemon.reports = Scheduled::start(reports, judging, path).await?;
+    daemon.reports = Scheduled::start(reports, judging, path, counts).await?;
     let sources = Sources::start(changes, &targets, &shared.sightings, &context);
     drop(context);
     let relay = further.map(|further| tokio::spawn(relay(further, daemon.records.clone())));

@@ -127,6 +127,19 @@ impl Message {
         }
     }
 
+    /// The message that something began and was over while nobody looked.
+    pub(crate) fn missed(alert: &Alert, receiver: &str, ended: Timestamp, public_url: &str) -> Self {
+        let firing = Self::firing(alert, receiver, None, public_url);
+        Self {
+            event: Event::Closed,
+            status: Status::Resolved,
+            ends_at: Some(ended.max(firing.starts_at)),
+            summary: format!("over: {}", firing.summary),
+            description: format!("It began and was over while `authprobe run` did not run. {}", firing.description),
+            ..firing
+        }
+    }
+
     /// Whether an alert is no longer what this message says: another severity, more targets, another likely cause.
     pub(crate) fn differs(&self, alert: &Alert) -> bool {
         self.severity != alert.severity

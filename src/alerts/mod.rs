@@ -13,6 +13,7 @@ mod outbox;
 pub(crate) mod own;
 pub(crate) mod probation;
 mod quiet;
+pub(crate) mod reached;
 mod seen;
 pub(crate) mod settings;
 mod tell;
@@ -119,7 +120,7 @@ impl Alerts {
         for (receiver, name) in settings.receivers.into_iter().zip(names) {
             let made =
                 Receiver::new(&receiver, &name).map_err(|why| anyhow::anyhow!("alerts, receiver {name}: {why}"))?;
-            let counted = outbox.counted(&name).await?;
+            let (counted, known) = outbox.knows(&name).await?;
             health.note(&name, |state| state.counted = counted);
             match made {
                 Receiver::Heartbeat(heartbeat) => {
@@ -130,12 +131,20 @@ impl Alerts {
                 made => {
                     let courier = Courier::new(name.clone(), made, outbox.clone(), Arc::clone(&health), posts.clone());
                     tasks.spawn(courier.work(stop.clone()));
-                    ears.push(Ear { name, settings: receiver });
+                    ears.push(Ear { name, settings: receiver, known });
                 }
             }
         }
-        let watch =
-            Watch { store: store.to_owned(), ears, public_url: settings.public_url, corrections, own, outbox, posted };
+        let watch = Watch {
+            store: store.to_owned(),
+            ears,
+            public_url: settings.public_url.unwrap_or_default(),
+            corrections,
+            own,
+            outbox,
+            health: Arc::clone(&health),
+            posted,
+        };
         let stopped = stop.clone();
         tasks.spawn(async move { stopped.run_until_cancelled(watch.work()).await.unwrap_or(()) });
         Ok(Self { stop, tasks, health })

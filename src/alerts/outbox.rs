@@ -61,9 +61,16 @@ impl Outbox {
     }
 
     /// What became of a receiver's messages.
-    pub(super) async fn counted(&self, receiver: &str) -> anyhow::Result<Counted> {
+    pub(super) async fn counted(&self, receiver: &str) -> Result<Counted, String> {
         let receiver = receiver.to_owned();
-        self.work(move |outbox| outbox.counted(&receiver)).await.map_err(anyhow::Error::msg)
+        self.work(move |outbox| outbox.counted(&receiver)).await
+    }
+
+    /// What became of a receiver's messages, and whether it was a receiver before; from now on it was.
+    pub(super) async fn knows(&self, receiver: &str) -> anyhow::Result<(Counted, bool)> {
+        let receiver = receiver.to_owned();
+        let knows = move |outbox: &mut outbox::Outbox| Ok((outbox.counted(&receiver)?, outbox.knows(&receiver)?));
+        self.work(knows).await.map_err(anyhow::Error::msg)
     }
 
     /// Drops what is too much or too old, and everything of other receivers. Gives the number of messages dropped.

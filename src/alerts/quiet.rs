@@ -40,9 +40,10 @@ impl Quiet {
     /// Whether an alert waits for the end of a maintenance: all that it concerns is under one.
     pub(crate) fn holds(&self, alert: &Alert) -> bool {
         match alert.kind {
-            // Whether authprobe works is no matter of those that it probes.
-            Kind::Feed | Kind::Prober => false,
-            Kind::Burn | Kind::Incident | Kind::FailOpen => {
+            // Whether authprobe works is no matter of those that it probes. And nobody plans to let everybody in: a door
+            // that stands open during a maintenance is found by others too.
+            Kind::Feed | Kind::Prober | Kind::FailOpen => false,
+            Kind::Burn | Kind::Incident => {
                 self.all || (!alert.targets.is_empty() && alert.targets.is_subset(&self.targets))
             }
         }
@@ -79,7 +80,8 @@ mod tests {
     fn a_maintenance_holds_the_alerts_of_its_targets_while_it_lasts() {
         let changes = [change(10, Some(20), &["a"]), change(30, None, &["b"])];
         let holds = |second, kind, targets: &[&str]| Quiet::at(at(second), &[], &changes).holds(&alert(kind, targets));
-        assert!(holds(10, Kind::Incident, &["a"]) && holds(19, Kind::FailOpen, &["a"]));
+        assert!(holds(10, Kind::Incident, &["a"]) && holds(19, Kind::Incident, &["a"]));
+        assert!(!holds(19, Kind::FailOpen, &["a"]), "nobody plans to let everybody in");
         assert!(!holds(9, Kind::Incident, &["a"]) && !holds(20, Kind::Incident, &["a"]));
         assert!(!holds(10, Kind::Incident, &["a", "b"]), "b is under none");
         assert!(holds(1000, Kind::Burn, &["b"]), "no end was told");

@@ -19,6 +19,8 @@ pub(crate) struct Seen {
     pub(crate) firing: Vec<Alert>,
     /// When alerts ended that fire no more, where it is known.
     pub(crate) ended: BTreeMap<String, Timestamp>,
+    /// What is over, and since when.
+    pub(crate) past: Vec<(Alert, Timestamp)>,
     /// Beginnings of the ids of which nobody can say now whether they fire.
     pub(crate) unclear: BTreeSet<String>,
 }
@@ -35,13 +37,15 @@ impl Seen {
             self.unclear.extend(["burn/".to_owned(), "incident/".to_owned()]);
             return;
         };
+        let incidents = &judgement.incidents.incidents;
         for slo in &judgement.slo.slos {
-            self.objective(slo, judgement.at);
+            self.objective(slo, incidents, judgement.at);
         }
-        for incident in &judgement.incidents.incidents {
+        for incident in incidents {
             match incident.closed_at {
                 Some(closed) => {
                     self.ended.insert(id(incident), closed);
+                    self.past.push((failing(incident), closed));
                 }
                 None => self.firing.push(failing(incident)),
             }
@@ -53,7 +57,7 @@ impl Seen {
         self.unclear.iter().any(|beginning| id.starts_with(beginning))
     }
 
-    fn objective(&mut self, slo: &Judged, at: Timestamp) {
+    fn objective(&mut self, slo: &Judged, incidents: &[Incident], at: Timestamp) {
         for rule in &slo.alerts {
             let id = format!("burn/{}/{}", slo.name, rule.long);
             match rule.state {
@@ -66,9 +70,18 @@ impl Seen {
                         "objective {} burns its error budget {burn:.1} times too fast over {}",
                         slo.name, rule.long
                     );
+                    let spends = spends(slo, incidents);
+                    let cause = spends.and_then(cause);
+                    let because = match (&cause, spends) {
+                        (Some(cause), _) => format!(" {}", because(cause)),
+                        (None, Some(incident)) => {
+                            format!(" Incident {} spends it; {}.", incident.id, incident.background)
+                        }
+                        (None, None) => String::new(),
+                    };
                     let description = format!(
                         "Over {} the burn rate is {burn:.1}, over {} it is {:.1}; this alert fires above {:.1}. Of the \
-                         budget of the window, {} remains.",
+                         budget of the window, {} remains.{because}",
                         rule.long,
                         rule.short,
                         rule.short_burn.unwrap_or_default(),
@@ -81,6 +94,7 @@ impl Seen {
                         .says(&summary, &description);
                     let probes = slo.latency_by_probe.keys();
                     alert.targets = probes.filter_map(|path| Some(path.split_once('/')?.0.to_owned())).collect();
+                    alert.cause = cause;
                     alert.page = "/slos".into();
                     self.firing.push(alert);
                 }
@@ -108,9 +122,7 @@ fn failing(incident: &Incident) -> Alert {
     let summary = format!("{}: {} {fails}: {reason}", severity.as_str(), wording::list(named));
     let cause = cause(incident);
     let likely = match (&cause, incident.causes.first()) {
-        (Some(cause), _) => {
-            format!("Likely cause ({}, {}): {}.", cause.label, percent(cause.probability), cause.says)
-        }
+        (Some(cause), _) => because(cause),
         (None, Some(first)) => format!(
             "No cause stands out; the first is {} ({}). Without a change: {} ({}).",
             first.says,
@@ -133,6 +145,20 @@ fn failing(incident: &Incident) -> Alert {
     let from = incident.start.lo.checked_sub(BEFORE).unwrap_or(Timestamp::MIN);
     alert.page = format!("/incident?id={}&from={}", incident.id, from.strftime("%Y-%m-%dT%H:%M:%SZ"));
     alert
+}
+
+/// The incident that spends an objective's budget now: of the open ones that concern its probes, the worst.
+fn spends<'i>(slo: &Judged, incidents: &'i [Incident]) -> Option<&'i Incident> {
+    let concerns = |incident: &&Incident| {
+        let path = |episode| reports::episode::Episode::path(episode);
+        incident.closed_at.is_none()
+            && incident.episodes.iter().any(|episode| slo.latency_by_probe.contains_key(&path(episode)))
+    };
+    incidents.iter().filter(concerns).min_by_key(|incident| (Severity::from(incident.severity), incident.start.lo))
+}
+
+fn because(cause: &Cause) -> String {
+    format!("Likely cause ({}, {}): {}.", cause.label, percent(cause.probability), cause.says)
 }
 
 /// The cause that the incident names, if it names one.

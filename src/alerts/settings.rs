@@ -71,8 +71,8 @@ pub(crate) enum Way {
 pub(crate) struct Settings {
     /// Who is told.
     pub(crate) receivers: Vec<Receiver>,
-    /// Where people reach the pages of this prober, without a slash at the end.
-    pub(crate) public_url: String,
+    /// Where people reach the pages of this prober, without a slash at the end, if the configuration says so.
+    pub(crate) public_url: Option<String>,
 }
 
 /// Time for one delivery where none is given.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::alerts::alert::Alert;
 use crate::alerts::message::{Last, Message, Status};
 use crate::alerts::quiet::Quiet;
 use crate::alerts::seen::Seen;
@@ -11,6 +12,8 @@ use crate::alerts::settings::Receiver;
 
 /// Explanations may change with every judgement; a receiver is told after so long, and at once of what is worse.
 const UPDATES: SignedDuration = SignedDuration::from_mins(1);
+/// What was over for so long when it is first seen is a matter of reports.
+const MISSED: SignedDuration = SignedDuration::from_hours(24);
 
 /// The messages for one receiver. `last` is what it was told of each alert.
 pub(crate) fn news(
@@ -49,10 +52,32 @@ pub(crate) fn news(
     news
 }
 
+/// The messages for a receiver of what began and was over before `started`, of the last day, and was never told. What was
+/// under maintenance when it began or ended stays untold: somebody was at work there.
+pub(crate) fn missed(
+    ear: (&Receiver, &str),
+    past: &[(Alert, Timestamp)],
+    last: &BTreeMap<String, Last>,
+    quiet: impl Fn(&Alert, Timestamp) -> bool,
+    public_url: &str,
+    (started, now): (Timestamp, Timestamp),
+) -> Vec<Message> {
+    let (receiver, name) = ear;
+    let oldest = now.checked_sub(MISSED).unwrap_or(Timestamp::MIN);
+    let wanted = |(alert, ended): &&(Alert, Timestamp)| {
+        (oldest..started).contains(ended)
+            && !last.contains_key(&alert.id)
+            && receiver.wants(alert.kinds(), alert.severity)
+            && !quiet(alert, alert.starts_at)
+            && !quiet(alert, *ended)
+    };
+    past.iter().filter(wanted).map(|(alert, ended)| Message::missed(alert, name, *ended, public_url)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::alert::{Alert, Cause, Kind, Severity};
+    use crate::alerts::alert::{Cause, Kind, Severity};
     use crate::alerts::message::Event;
 
     fn at(second: i64) -> Timestamp {
@@ -178,5 +203,30 @@ mod tests {
         let last = Last { message: first.clone(), at: at(0) };
         assert_ne!(first.key, Message::resolved(&last, "r", at(1)).key);
         assert_ne!(first.key, Message::firing(&alert(Severity::Major, &["a"]), "s", None, "").key);
+    }
+
+    #[test]
+    fn what_began_and_was_over_while_nobody_looked_is_told_once_and_not_when_it_is_old_or_was_planned() {
+        let (day, started) = (24 * 3600, 100_000);
+        let told = |receiver: &Receiver, ended: i64, last: &BTreeMap<String, Last>, quiet_at: Option<i64>| {
+            let past = [(alert(Severity::Major, &["a"]), at(ended))];
+            let quiet = |_: &Alert, moment: Timestamp| Some(moment) == quiet_at.map(at);
+            missed((receiver, "r"), &past, last, quiet, "http://p", (at(started), at(started + 10)))
+        };
+        let (all, none) = (Receiver::default(), BTreeMap::new());
+        let [message] = told(&all, 90_000, &none, None).try_into().unwrap();
+        assert_eq!(
+            (message.event, message.status, message.ends_at),
+            (Event::Closed, Status::Resolved, Some(at(90_000)))
+        );
+        assert!(message.summary.starts_with("over: ") && message.description.contains("did not run"));
+        let last = BTreeMap::from([(message.alert.clone(), Last { message, at: at(started) })]);
+        assert_eq!(told(&all, 90_000, &last, None), [], "it was told");
+        assert_eq!(told(&all, started + 10 - day - 1, &none, None), [], "it is old");
+        assert_eq!(told(&all, started, &none, None), [], "it was over while somebody looked");
+        assert_eq!(told(&all, 90_000, &none, Some(0)), [], "it began under maintenance");
+        assert_eq!(told(&all, 90_000, &none, Some(90_000)), [], "it ended under maintenance");
+        let burns = Receiver { send: Some(vec![Kind::Burn]), ..Receiver::default() };
+        assert_eq!(told(&burns, 90_000, &none, None), []);
     }
 }

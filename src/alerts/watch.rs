@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +15,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use crate::alerts::alert::Alert;
+use crate::alerts::health::Health;
 use crate::alerts::message::{Last, Message};
 use crate::alerts::outbox::Outbox;
 use crate::alerts::own::Own;
@@ -28,6 +31,8 @@ pub(super) struct Ear {
     pub(super) name: String,
     /// What it wants to know.
     pub(super) settings: settings::Receiver,
+    /// Whether it was told things before this start, so that it may have missed some.
+    pub(super) known: bool,
 }
 
 /// What is looked at, and where what is new goes.
@@ -44,6 +49,8 @@ pub(super) struct Watch {
     pub(super) own: Own,
     /// Where what is new goes.
     pub(super) outbox: Outbox,
+    /// Knows what became of the messages.
+    pub(super) health: Arc<Health>,
     /// Wakes those who deliver.
     pub(super) posted: watch::Sender<()>,
 }
@@ -91,23 +98,32 @@ impl Watch {
         self.own.look(&mut seen, now);
         let quiet = Quiet::at(now, &self.corrections, maintenance);
         let mut posts: Vec<Post> = Vec::new();
-        for Ear { name, settings } in &self.ears {
+        let quiet_at = |alert: &Alert, at| Quiet::at(at, &self.corrections, maintenance).holds(alert);
+        for Ear { name, settings, known } in &self.ears {
             let told = self.outbox.told(name).await?;
             let last: BTreeMap<String, Last> =
                 told.iter().filter_map(|told| Some((told.alert.clone(), Last::of(told)?))).collect();
             let news = tell::news(settings, name, &seen, &quiet, &last, &self.public_url, now);
-            posts.extend(news.iter().map(|message: &Message| message.post(name, now)));
+            let past = if *known { seen.past.as_slice() } else { &[] };
+            let missed =
+                tell::missed((settings, name), past, &last, quiet_at, &self.public_url, (self.own.started, now));
+            posts.extend(news.iter().chain(&missed).map(|message: &Message| message.post(name, now)));
         }
+        let posted = posts.len();
         if !posts.is_empty() {
             self.outbox.post(posts).await?;
             self.posted.send_replace(());
         }
         let names = self.ears.iter().map(|ear| ear.name.clone()).collect();
-        match self.outbox.trim(names).await? {
-            0 => (),
-            dropped => warn!(
-                "{dropped} messages of alerts are dropped: they were too many or too old, or their receiver is gone"
-            ),
+        let dropped = self.outbox.trim(names).await?;
+        if dropped > 0 {
+            warn!("{dropped} messages of alerts are dropped: they were too many or too old, or their receiver is gone");
+        }
+        if posted > 0 || dropped > 0 {
+            for Ear { name, .. } in &self.ears {
+                let counted = self.outbox.counted(name).await?;
+                self.health.note(name, |state| state.counted = counted);
+            }
         }
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -43,6 +42,8 @@ struct Pending {
     slot: Timestamp,
     at: Instant,
     failures: u32,
+    /// Whether it was planned while nothing ran.
+    missed: bool,
 }
 
 /// A report that is being written.
@@ -67,15 +68,17 @@ impl Desk {
         record.retain(&names);
         let mut pending = Vec::new();
         for report in &work.reports {
-            let last = record.of(&report.name, now).slot;
-            let missed = report.newest(last, now);
+            destination::sweep(report);
+            let known = record.of(&report.name, now);
+            counts.note(&report.name, |counted| counted.written_at = known.written_at);
+            let missed = report.newest(known.slot, now);
             if let Some(slot) = missed {
                 info!(
                     "report `{}` of {slot} was missed while authprobe was not running, and is written now",
                     report.name
                 );
             }
-            let missed = missed.map(|slot| Pending { slot, at: Instant::now(), failures: 0 });
+            let missed = missed.map(|slot| Pending { slot, at: Instant::now(), failures: 0, missed: true });
             pending.push(missed.into_iter().collect());
         }
         let desk = Self { work: Arc::new(work), record, counts, pending, running: None };
@@ -123,7 +126,7 @@ impl Desk {
             return;
         }
         let wait = Duration::try_from(slot.duration_since(now)).unwrap_or_default();
-        let pending = Pending { slot, at: Instant::now() + wait, failures: 0 };
+        let pending = Pending { slot, at: Instant::now() + wait, failures: 0, missed: false };
         if let Some(pendings) = self.pending.get_mut(report) {
             pendings.push(pending);
         }
@@ -136,7 +139,7 @@ impl Desk {
             return;
         };
         for old in superseded(pendings, Instant::now()) {
-            self.counts.skipped.fetch_add(1, Ordering::Relaxed);
+            self.counts.note(&settings.name, |counted| counted.skipped += 1);
             warn!("report `{}` of {} was not written before the next one came", settings.name, old.slot);
         }
     }
@@ -171,7 +174,7 @@ impl Desk {
         let done = match event {
             Event::Overdue => {
                 running.limit = None;
-                self.counts.failed.fetch_add(1, Ordering::Relaxed);
+                self.counts.note(name, |counted| counted.failed += 1);
                 warn!("report `{name}` of {slot} takes longer than {LIMIT:?}; no other begins before it ends");
                 return;
             }
@@ -182,15 +185,21 @@ impl Desk {
         };
         match done {
             Ok(done) => {
-                self.counts.written.fetch_add(1, Ordering::Relaxed);
+                let now = Timestamp::now();
+                self.counts.note(name, |counted| {
+                    counted.written += 1;
+                    counted.caught_up += u64::from(pending.missed);
+                    counted.written_at = Some(now);
+                });
                 info!(report.name = %name, "report `{name}` of {slot} {done}");
                 let known = self.record.of(name, slot);
                 known.slot = slot;
+                known.written_at = Some(now);
                 match (&settings.destination, done) {
                     (Destination::Directory { keep: Some(keep), .. }, Done::Own(path)) => {
                         known.files.retain(|file| file.path != path);
                         known.files.push(Written { path, slot });
-                        destination::tidy(&mut known.files, *keep, Timestamp::now());
+                        destination::tidy(&mut known.files, *keep, now);
                     }
                     (Destination::Directory { .. } | Destination::File(_) | Destination::Webhook(_), _) => {
                         known.files.clear();
@@ -200,7 +209,7 @@ impl Desk {
             }
             Err(error) => {
                 if !told {
-                    self.counts.failed.fetch_add(1, Ordering::Relaxed);
+                    self.counts.note(name, |counted| counted.failed += 1);
                 }
                 let failures = pending.failures.saturating_add(1);
                 let pause = pause(failures);
@@ -210,7 +219,7 @@ impl Desk {
                     debug!("report `{name}` of {slot} failed {failures} times, next attempt in {pause:?}: {error:#}");
                 }
                 if let Some(pendings) = self.pending.get_mut(report) {
-                    pendings.push(Pending { slot, at: Instant::now() + pause, failures });
+                    pendings.push(Pending { at: Instant::now() + pause, failures, ..pending });
                 }
                 self.make_room(report);
             }
@@ -271,6 +280,7 @@ mod tests {
             slot: Timestamp::from_second(second).unwrap(),
             at: now + Duration::from_secs(wait),
             failures,
+            missed: false,
         };
         let mut ahead = vec![pending(7, 1, 0), pending(8, 2, 0)];
         assert_eq!(superseded(&mut ahead, now), []);

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use crate::file;
 use crate::scheduled::record::Written;
-use crate::scheduled::settings::Keep;
+use crate::scheduled::settings::{Destination, Keep, Report};
 
 /// Most files that are remembered of one report; with an age to keep and a beat of seconds there would be no end.
 const MOST: usize = 10_000;
@@ -20,8 +20,22 @@ const MOST: usize = 10_000;
 ///
 /// # Errors
 /// When it cannot be written.
-pub(super) fn write(path: &Path, page: &str) -> anyhow::Result<()> {
-    file::replace(path, |to| Ok(to.write_all(page.as_bytes())?))
+pub(super) fn write(path: &Path, report: &str, page: &str) -> anyhow::Result<()> {
+    file::replace_as(path, &unfinished(report), |to| Ok(to.write_all(page.as_bytes())?))
+}
+
+/// Deletes what a kill left of a report that was being written.
+pub(super) fn sweep(report: &Report) {
+    match &report.destination {
+        Destination::File(path) => file::sweep(path, &unfinished(&report.name)),
+        Destination::Directory { path, .. } => file::sweep(&path.join("any"), &unfinished(&report.name)),
+        Destination::Webhook(_) => (),
+    }
+}
+
+/// What the name of an unfinished file begins with, behind a dot.
+fn unfinished(report: &str) -> String {
+    format!("authprobe-report-{report}")
 }
 
 /// Writes a page to a directory, which is made when it is not there. Says where the page is.
@@ -37,7 +51,7 @@ pub(super) fn write_into(
 ) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
     let path = directory.join(name(report, slot, format));
-    write(&path, page)?;
+    write(&path, report, page)?;
     Ok(path)
 }
 

@@ -4,7 +4,7 @@
 //! while nothing ran is made up for once, whatever the report's destination is. The file also lists what was written:
 //! nothing else is ever deleted. A report is as of its planned moment, however late it is written.
 
-mod counts;
+pub(crate) mod counts;
 mod desk;
 mod destination;
 mod record;
@@ -53,6 +53,7 @@ impl Scheduled {
         reports: Vec<Report>,
         judging: Arc<Settings>,
         store: &Path,
+        counts: Arc<Counts>,
     ) -> anyhow::Result<Option<Self>> {
         if reports.is_empty() {
             return Ok(None);
@@ -66,7 +67,6 @@ impl Scheduled {
         };
         let entries = reports.iter().enumerate().map(entry).collect();
         let (planner, planned) = mpsc::channel(PLANNED);
-        let counts = Arc::new(Counts::default());
         let record = Record::beside(store);
         let reports = reports.into_iter().map(Arc::new).collect();
         let work = Work { reports, judging, store: store.to_owned() };

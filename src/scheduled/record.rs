@@ -13,6 +13,8 @@ use tracing::warn;
 use crate::file;
 use crate::source;
 
+/// What the name of an unfinished record begins with, behind a dot.
+const UNFINISHED: &str = "authprobe-reports";
 /// Longest file that is read, in bytes.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
@@ -28,6 +30,9 @@ pub(super) struct Record {
 pub(super) struct Known {
     /// Planned moment of the last one, or when the report was first asked for.
     pub(super) slot: Timestamp,
+    /// When one reached its destination last.
+    #[serde(default)]
+    pub(super) written_at: Option<Timestamp>,
     /// Files of which some are going to be deleted, the oldest first.
     #[serde(default)]
     pub(super) files: Vec<Written>,
@@ -49,6 +54,7 @@ impl Record {
         let mut name = store.as_os_str().to_owned();
         name.push(".reports.json");
         let path = PathBuf::from(name);
+        file::sweep(&path, UNFINISHED);
         let known = if path.exists() { read(&path) } else { Ok(BTreeMap::new()) };
         let known = known.unwrap_or_else(|why| {
             warn!("{}: {why}; what is known of scheduled reports begins anew", path.display());
@@ -59,7 +65,7 @@ impl Record {
 
     /// What is known of a report; of a new one, that it is asked for since `now`.
     pub(super) fn of(&mut self, report: &str, now: Timestamp) -> &mut Known {
-        self.known.entry(report.to_owned()).or_insert_with(|| Known { slot: now, files: Vec::new() })
+        self.known.entry(report.to_owned()).or_insert_with(|| Known { slot: now, written_at: None, files: Vec::new() })
     }
 
     /// Forgets the reports that are not among `names`, and with them the files that they wrote.
@@ -73,7 +79,7 @@ impl Record {
     /// When the file cannot be written.
     pub(super) fn save(&self) -> anyhow::Result<()> {
         let text = serde_json::to_vec_pretty(&self.known).context("what is known of reports cannot be written")?;
-        file::replace(&self.path, |to| Ok(to.write_all(&text)?))
+        file::replace_as(&self.path, UNFINISHED, |to| Ok(to.write_all(&text)?))
     }
 }
 

@@ -48,7 +48,7 @@ impl Work {
         let page = self.page(report, slot)?;
         match &report.destination {
             Destination::File(path) => {
-                destination::write(path, &page)?;
+                destination::write(path, &report.name, &page)?;
                 Ok(Made::Done(Done::File(path.clone())))
             }
             Destination::Directory { path, .. } => {

@@ -201,6 +201,7 @@ mod tests {
             guard,
             reading: Reading::start(dir.path(), Arc::default(), &[], &web, CancellationToken::new()),
             alerts: Arc::default(),
+            reports: Arc::default(),
             tally: Arc::new(Tally::of_nothing()),
             on_demand: OnDemand::of_nothing(records.clone()),
             records,

@@ -9,6 +9,7 @@ use crate::alerts::health::Health as Told;
 use crate::judge::Latest;
 use crate::on_demand::OnDemand;
 use crate::recorder::health::Health;
+use crate::scheduled::counts::Counts;
 use crate::tally::Tally;
 use crate::web::reading::Reading;
 use crate::web::token::Guard;
@@ -41,6 +42,8 @@ pub(crate) struct Parts {
     pub(crate) reading: Reading,
     /// What became of alerts.
     pub(crate) alerts: Arc<Told>,
+    /// What became of scheduled reports.
+    pub(crate) reports: Arc<Counts>,
     /// What was counted.
     pub(crate) tally: Arc<Tally>,
     /// Runs what is asked for.
@@ -61,6 +64,8 @@ pub(super) struct State {
     pub(super) reading: Reading,
     /// What became of alerts.
     pub(super) alerts: Arc<Told>,
+    /// What became of scheduled reports.
+    pub(super) reports: Arc<Counts>,
     /// What was counted.
     pub(super) tally: Arc<Tally>,
     /// Runs what is asked for.
@@ -73,9 +78,9 @@ pub(super) struct State {
 impl State {
     /// What is answered from, and where what is told goes.
     pub(super) fn new(parts: Parts, phase: watch::Receiver<Phase>) -> Self {
-        let Parts { health, judged, records, guard, reading, alerts, tally, on_demand } = parts;
+        let Parts { health, judged, records, guard, reading, alerts, reports, tally, on_demand } = parts;
         let scrapes = Arc::new(Semaphore::new(SCRAPES));
-        Self { health, judged, records, guard, reading, alerts, tally, on_demand, scrapes, phase }
+        Self { health, judged, records, guard, reading, alerts, reports, tally, on_demand, scrapes, phase }
     }
 
     /// How far the daemon is now.

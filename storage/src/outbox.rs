@@ -366,6 +366,16 @@ impl Outbox {
         self.of(read())
     }
 
+    /// Whether somebody was a receiver before; from now on it was.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn knows(&mut self, receiver: &str) -> Result<bool, Error> {
+        let insert = "INSERT INTO counted(receiver) VALUES(?1) ON CONFLICT DO NOTHING";
+        let new = self.of(self.connection.execute(insert, params![receiver]))?;
+        Ok(new == 0)
+    }
+
     /// Everybody who has messages, was told something or is counted.
     ///
     /// # Errors

@@ -96,6 +96,30 @@ async fn a_replaced_certificate_is_told_and_so_is_an_end_that_is_near() -> Resul
     Ok(())
 }
 
+#[tokio::test]
+async fn a_receiver_is_told_over_tls_when_its_authority_is_given_and_not_without() -> Result<()> {
+    let (authority, pem) = authority()?;
+    let (right, other_name) =
+        (serve(&authority, "localhost", 2099).await?, serve(&authority, "elsewhere.example", 2099).await?);
+    let dir = TempDir::with_prefix("authprobe-tls-")?;
+    fs::write(dir.path().join("key"), "a-key-of-this-test")?;
+    fs::write(dir.path().join("ca.pem"), pem)?;
+    let config = format!(
+        "store: authprobe.db\ntargets:\n  - {{ name: api, url: 'http://localhost:1', every: 30s, probes: {{ api_key: \
+         {{ header: X-API-Key, key: {{ file: key }}, request: GET / }} }} }}\nalerts:\n  - {{ name: a, webhook: \
+         'https://localhost:{right}/x', ca: ca.pem }}\n  - {{ name: b, alertmanager: 'https://localhost:{right}', ca: \
+         ca.pem }}\n  - {{ name: c, heartbeat: 'https://localhost:{right}/', ca: ca.pem }}\n  - {{ name: d, webhook: \
+         'https://localhost:{right}/x' }}\n  - {{ name: e, webhook: 'https://localhost:{other_name}/x', ca: ca.pem }}\n"
+    );
+    fs::write(dir.path().join("authprobe.yaml"), config)?;
+    let said = authprobe(dir.path(), &["alerts", "test"]).await?.with(1);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[..3], ["1 webhook a took it", "2 alertmanager b took it", "3 heartbeat c took it"], "{said}");
+    assert!(lines[3].starts_with("4 webhook d did not take it: ") && lines[3].contains("certificate"), "{said}");
+    assert!(lines[4].starts_with("5 webhook e did not take it: ") && lines[4].contains("name"), "{said}");
+    Ok(())
+}
+
 fn authority() -> Result<(Issuer<'static, KeyPair>, String)> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::alerts::Receiver;
 use crate::alerts::probation::trial;
-use crate::alerts::settings;
+use crate::alerts::{reached, settings};
 use crate::commands;
 use crate::config::Loaded;
 use crate::exit::Exit;
@@ -39,6 +39,7 @@ pub(super) fn run(args: Test) -> anyhow::Result<Exit> {
     let Test { config, receivers: wanted } = args;
     let Loaded { config, .. } = commands::load(config)?;
     let settings::Settings { receivers, public_url } = config.alerts;
+    let public_url = reached::url(public_url.as_deref(), &config.web.listen, None);
     let called: Vec<(String, settings::Receiver)> =
         receivers.into_iter().enumerate().map(|(index, receiver)| ((index + 1).to_string(), receiver)).collect();
     let is = |wanted: &String, (number, receiver): &(String, settings::Receiver)| {

@@ -27,12 +27,10 @@ const BEATS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_hou
 /// Intervals of repetitions to an Alertmanager, whose `resolve_timeout` is five minutes where nobody sets another.
 const REPETITIONS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mins(4));
 
-/// Says what is wrong with the receivers, and hands them to the alerts. `listen` is where the pages are if nothing else is
-/// said.
+/// Says what is wrong with the receivers, and hands them to the alerts.
 pub(in crate::config) fn check(
     mut receivers: Vec<Receiver>,
     public_url: Option<&str>,
-    listen: &str,
     root: &Spot<'_>,
     base: &Path,
     findings: &mut Findings,
@@ -40,7 +38,7 @@ pub(in crate::config) fn check(
     if let Some(Err(message)) = public_url.map(web_address) {
         findings.mistakes.push(root.key("public_url").mistake(message));
     }
-    let public_url = public_url.map_or_else(|| format!("http://{listen}"), |url| url.trim_end_matches('/').to_owned());
+    let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
     let spot = root.key("alerts");
     if receivers.len() > MOST {
         findings.mistakes.push(spot.mistake(format!("there are {} receivers: give at most {MOST}", receivers.len())));

@@ -5,6 +5,7 @@ mod daemon;
 mod judged;
 mod older;
 mod page;
+mod reports;
 mod run;
 mod series;
 
@@ -24,6 +25,7 @@ use storage::record::ProbeResult;
 use crate::alerts::health::State as Receiver;
 use crate::judge::Judgement;
 use crate::recorder::health::State as Recorder;
+use crate::scheduled::counts::Counted;
 use crate::tally::Tally;
 use crate::web::metrics::page::Page;
 use crate::web::metrics::run::Run;
@@ -45,6 +47,7 @@ pub(super) async fn scrape(extract::State(state): extract::State<Arc<State>>, he
         judged: state.judged.borrow().clone(),
         tally: Arc::clone(&state.tally),
         receivers: state.alerts.now(),
+        reports: state.reports.now(),
         now: Timestamp::now(),
     };
     // Thousands of series are written here, so it does not stand in the way of the probes.
@@ -76,6 +79,7 @@ struct Moment {
     judged: Option<Arc<Judgement>>,
     tally: Arc<Tally>,
     receivers: BTreeMap<String, Receiver>,
+    reports: BTreeMap<String, Counted>,
     now: Timestamp,
 }
 
@@ -87,7 +91,7 @@ impl fmt::Debug for Moment {
 
 impl Collector for Moment {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Moment { recorder, queued, judged, tally, receivers, now } = self;
+        let Moment { recorder, queued, judged, tally, receivers, reports, now } = self;
         let page = &mut Page(encoder);
         // Copied, so that what is counted meanwhile does not wait for what is written here.
         let (agent, all, objectives, changes) = {
@@ -105,6 +109,7 @@ impl Collector for Moment {
         daemon::store(page, tally, recorder, *queued)?;
         daemon::feeds(page, tally)?;
         alerts::write(page, receivers)?;
+        reports::write(page, reports)?;
         daemon::tokens(page, tally, *now)
     }
 }

@@ -30,7 +30,15 @@ fn moment() -> Moment {
     let config::Config { agent, targets, judging, .. } = config::load(&file).unwrap().config;
     let tally = Tally::new(&agent, "d1".into(), &targets, &judging, Path::new("/nowhere/a.db"));
     let (recorder, tally) = (Recorder::default(), Arc::new(tally));
-    Moment { recorder, queued: 0, judged: None, tally, receivers: BTreeMap::new(), now: at("04:00:00") }
+    Moment {
+        recorder,
+        queued: 0,
+        judged: None,
+        tally,
+        receivers: BTreeMap::new(),
+        reports: BTreeMap::new(),
+        now: at("04:00:00"),
+    }
 }
 
 fn at(time: &str) -> Timestamp {

@@ -40,6 +40,8 @@ async fn an_incident_fires_in_a_real_alertmanager_and_is_resolved_there() -> Res
     assert!(annotation("summary").contains("demo/login"), "{alert}");
     assert!(annotation("description").contains("Since "), "{alert}");
     let (_, page) = annotation("link").split_once("/incident?").context("a link to the incident")?;
+    let pages = daemon.listens().await?;
+    assert!(annotation("link").starts_with(&pages), "the address that is listened on, not that of the file: {alert}");
     let shown = Http::new()?.get(&format!("{}/incident?{page}", daemon.listens().await?), &[]).await?;
     assert!(shown.status == 200 && shown.body.contains(id), "{}: {}", shown.status, shown.body);
     assert_eq!(alert["generatorURL"].as_str(), Some(annotation("link")));

@@ -2,6 +2,9 @@
 
 mod alertmanager;
 mod beats;
+mod feed;
+mod history;
+mod outage;
 mod outbox;
 mod slow;
 

@@ -138,3 +138,19 @@ async fn maintenance_holds_alerts_back_until_it_is_over() -> Result<()> {
     daemon.stop().await?.told(0);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_fail_open_is_told_during_maintenance_too() -> Result<()> {
+    let demo = Demo::start().await?;
+    let hook = Hook::start(Manner::Takes).await?;
+    receivers(&demo, &[format!("{{webhook: '{}', send: [incident]}}", hook.url("x"))])?;
+    let daemon = demo.run()?;
+    demo.store().runs(3).await?;
+    let add = ["changes", "add", "--store", "authprobe.db", "--kind", "maintenance", "--object", "demo"];
+    authprobe(demo.dir(), &[add.as_slice(), &["--target", "demo", "--id", "m1"]].concat()).await?.with(0);
+    demo.fault(&json!({"fault": "api_key_check_off"})).await?;
+    let opened = heard(&hook, "opened").await?;
+    assert_eq!(opened.body["severity"], "security");
+    daemon.stop().await?.told(0);
+    Ok(())
+}

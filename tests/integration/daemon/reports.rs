@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::harness::demo::Demo;
 use crate::harness::program::Running;
 use crate::harness::wait::{Seen, until};
+use crate::harness::web::Web;
 
 /// The demo, with reports in its configuration.
 async fn reporting(reports: &str) -> Result<Demo> {
@@ -60,10 +61,29 @@ async fn a_directory_gets_a_file_for_each_planned_moment_and_keeps_the_newest() 
     .await?;
     fs::create_dir(demo.path("out"))?;
     fs::write(demo.path("out/beat-2020-01-01T000000Z.json"), "of somebody else")?;
-    let daemon = demo.run()?;
+    // What a kill left of a report, and what others have begun.
+    let left = demo.path("out/.authprobe-report-beat-Ab3dE6.unfinished");
+    let foreign = demo.path("out/.authprobe-report-other-Ab3dE6.unfinished");
+    for path in [&left, &foreign] {
+        fs::write(path, "half a report")?;
+    }
+    let mut daemon = demo.run()?;
+    let web = Web::of(&mut daemon).await?;
     let first = holds(&demo, "out", |names| names.len() > 1).await?[1].clone();
     let names = holds(&demo, "out", |names| names.len() == 3 && !names.contains(&first)).await?;
     holds(&demo, ".", |names| names.iter().any(|name| name == "latest.json")).await?;
+    assert!(!left.exists() && foreign.exists());
+    let scrape = web.get("/metrics", &[]).await?.body;
+    let value = |series: &str| -> Option<f64> {
+        scrape.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+    };
+    let of = |report: &str, state: &str| {
+        value(&format!("authprobe_scheduled_reports_total{{report=\"{report}\",state=\"{state}\"}}"))
+    };
+    assert!(of("beat", "written") >= Some(2.0) && of("latest", "written") >= Some(1.0), "{scrape}");
+    assert_eq!((of("beat", "failed"), of("beat", "caught_up")), (Some(0.0), Some(0.0)), "{scrape}");
+    let last = value("authprobe_scheduled_report_last_success_timestamp_seconds{report=\"beat\"}");
+    assert!(last > Some(Timestamp::now().as_second() as f64 - 60.0), "{scrape}");
     let log = daemon.stop().await?.told(0);
     assert_eq!(names[0], "beat-2020-01-01T000000Z.json", "what others wrote stays: {log}");
     let written = files(&demo, "out")?;

@@ -23,7 +23,8 @@ async fn every_metric_is_documented_and_every_name_in_a_dashboard_or_rule_is_one
     let slos = "slos:\n  - { name: auth, probes: [\"demo/*\"], objective: 99, window: 28d, latency: 1s }\n";
     let alerts =
         format!("alerts:\n  - {{ name: beat, heartbeat: \"{}/.well-known/jwks.json\", every: 10s }}\n", demo.url());
-    fs::write(demo.path("authprobe.yaml"), format!("{config}{slos}{alerts}"))?;
+    let reports = "reports: [{name: beat, kind: slo, cron: \"* * * * * *\", to: slo.json}]\n";
+    fs::write(demo.path("authprobe.yaml"), format!("{config}{slos}{alerts}{reports}"))?;
     demo.control("/rotate", &json!({"signing": "rs256"})).await?;
     for replica in 0..3 {
         demo.control(&format!("/rollout/{replica}"), &json!({})).await?;
@@ -40,6 +41,7 @@ async fn every_metric_is_documented_and_every_name_in_a_dashboard_or_rule_is_one
             "authprobe_slo_burn_rate{",
             "authprobe_held_token_age",
             "authprobe_alert_last_success",
+            "authprobe_scheduled_report_last_success",
         ];
         let all = last.iter().all(|name| scrape.contains(name));
         Ok(Seen::when(all, scrape.clone(), || scrape))

@@ -26,7 +26,8 @@ impl Alertmanager {
         on_free_ports(|port, _| Self::start_on(port)).await.context("Alertmanager")
     }
 
-    async fn start_on(port: u16) -> Result<Self> {
+    /// Starts it on a port.
+    pub(crate) async fn start_on(port: u16) -> Result<Self> {
         let dir = TempDir::with_prefix("alertmanager-")?;
         let file = dir.path().join("alertmanager.yml");
         fs::write(&file, CONFIGURATION)?;

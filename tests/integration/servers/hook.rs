@@ -1,9 +1,10 @@
 //! A place that gets requests, and answers them as a test says.
 
+use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,6 +26,10 @@ pub(crate) enum Manner {
     NeverReads,
     /// A redirect to another host.
     Redirects,
+    /// 200 with a set of no keys.
+    Keys,
+    /// 200, and the process with this id, which asks, dies before it can read the answer.
+    Kills(u32),
 }
 
 /// A request that was answered with 200.
@@ -124,12 +129,29 @@ async fn answer(mut stream: TcpStream, manner: Manner, state: Arc<Mutex<(Manner,
         Manner::Redirects => {
             "HTTP/1.1 307 There\r\nLocation: http://localhost:1/x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         }
+        Manner::Keys => {
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"keys\":[]}"
+        }
+        Manner::Kills(process) => {
+            // It stands still while it is answered, so that it certainly notes nothing of it.
+            signal("STOP", process)?;
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        }
         Manner::NeverReads => return Ok(()),
     };
-    if matches!(manner, Manner::Takes | Manner::Slow) {
+    if matches!(manner, Manner::Takes | Manner::Slow | Manner::Kills(_)) {
         let body = serde_json::from_str(&body).unwrap_or(Value::Null);
         state.lock().unwrap_or_else(PoisonError::into_inner).1.push(Got { head, body });
     }
     stream.write_all(said.as_bytes()).await?;
+    if let Manner::Kills(process) = manner {
+        signal("KILL", process)?;
+    }
     Ok(stream.shutdown().await?)
+}
+
+fn signal(name: &str, process: u32) -> Result<()> {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} \"$0\""), &process.to_string()]).status()?;
+    ensure!(sent.success(), "SIG{name} could not be sent");
+    Ok(())
 }

@@ -140,7 +140,8 @@ pub(crate) fn replace_file(path: &Path, content: &str) -> Result<()> {
     fs::rename(&next, path).with_context(|| format!("replace {}", path.display()))
 }
 
-fn free_port() -> Result<u16> {
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> Result<u16> {
     for _ in 0..200 {
         // A new hasher is seeded at random, which spreads the draws of tests that run at once.
         let draw = RandomState::new().hash_one(PORTS.start) % PORTS.len() as u64;
