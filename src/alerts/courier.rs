@@ -27,6 +27,8 @@ pub(super) struct Courier {
     posted: watch::Receiver<()>,
     pauses: BTreeMap<i64, Pause>,
     repeat_at: Instant,
+    /// Nothing new is carried before: a receiver that takes nothing is not asked for each message that waits.
+    carry_at: Instant,
 }
 
 /// A message that was not taken: when it is tried again, and how long it waits after that.
@@ -62,7 +64,8 @@ impl Courier {
         posted: watch::Receiver<()>,
     ) -> Self {
         let receiver = Arc::new(receiver);
-        Self { name, receiver, outbox, health, posted, pauses: BTreeMap::new(), repeat_at: Instant::now() }
+        let (pauses, now) = (BTreeMap::new(), Instant::now());
+        Self { name, receiver, outbox, health, posted, pauses, repeat_at: now, carry_at: now }
     }
 
     /// Carries until `stop`; what is under way then may end.
@@ -86,7 +89,7 @@ impl Courier {
             let due = |head: &&Waiting| {
                 !carried.contains(&head.id) && self.pauses.get(&head.id).is_none_or(|pause| pause.until <= now)
             };
-            let free = AT_ONCE.saturating_sub(under_way.len());
+            let free = if self.carry_at <= now { AT_ONCE.saturating_sub(under_way.len()) } else { 0 };
             let due: Vec<&Waiting> = heads.iter().filter(due).take(free).collect();
             for head in due {
                 carried.insert(head.id);
@@ -96,7 +99,8 @@ impl Courier {
                 // Alone, so that a repetition never overtakes the message that an alert is over.
                 self.repeat(&stop).await;
             }
-            let next = self.pauses.values().map(|pause| pause.until).filter(|until| *until > now).min();
+            let next = self.pauses.values().map(|pause| pause.until).chain([self.carry_at]);
+            let next = next.filter(|until| *until > now).min();
             let mut wake = next.unwrap_or(now + LONGEST).min(now + LONGEST);
             if let Receiver::Alertmanager(_) = &*self.receiver
                 && under_way.is_empty()
@@ -130,11 +134,13 @@ impl Courier {
         match &result {
             Ok(()) => {
                 self.pauses.remove(&id);
+                self.carry_at = Instant::now();
                 // It takes messages again: the others need not wait for longer.
                 self.pauses.values_mut().for_each(|pause| pause.until = Instant::now());
             }
             Err(_) => {
                 let pause = self.pauses.entry(id).or_insert_with(|| Pause { until: Instant::now(), next: growing() });
+                self.carry_at = Instant::now() + PAUSES.0;
                 pause.until = Instant::now() + pause.next.next().unwrap_or(PAUSES.1).min(PAUSES.1 + PAUSES.0);
             }
         }

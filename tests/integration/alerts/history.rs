@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
@@ -10,19 +11,22 @@ use serde_json::{Value, json};
 use super::{events, heard, receivers};
 use crate::harness::demo::Demo;
 use crate::harness::program::authprobe;
-use crate::harness::wait::{Seen, until};
+use crate::harness::wait::{Seen, until, until_within};
 use crate::servers::alertmanager::Alertmanager;
 use crate::servers::hook::{Hook, Manner};
 
-/// Results of the login: from so many seconds ago until so many seconds ago, one every so many.
-fn login(from: i64, until: i64, every: usize, outcome: &str) -> Result<String> {
+/// Seconds of a day.
+const DAY: i64 = 24 * 3600;
+
+/// Results of the API key: from so many seconds ago until so many seconds ago, one every so many.
+fn results(from: i64, until: i64, every: usize, outcome: &str) -> Result<String> {
     let (now, mut lines) = (Timestamp::now(), String::new());
-    let reason = if outcome == "failure" { "\"credentials_rejected\"" } else { "null" };
+    let reason = if outcome == "failure" { "\"api_key_rejected\"" } else { "null" };
     for ago in (until..from).rev().step_by(every) {
         let time = now.checked_sub(SignedDuration::from_secs(ago))?;
         writeln!(
             lines,
-            r#"{{"type":"result","time":"{time}","agent":"local","target":"demo","probe":"login","kind":"login","outcome":"{outcome}","reason":{reason},"took_us":900,"every_s":{every}}}"#
+            r#"{{"type":"result","time":"{time}","agent":"local","target":"demo","probe":"api_key","kind":"api_key","outcome":"{outcome}","reason":{reason},"took_us":900,"every_s":{every}}}"#
         )?;
     }
     Ok(lines)
@@ -45,8 +49,6 @@ async fn burning(alertmanager: &Alertmanager) -> Result<(Vec<(String, String)>, 
     Ok((found, firing))
 }
 
-const DAYS: i64 = 24 * 3600;
-
 #[tokio::test]
 async fn a_failing_endpoint_burns_a_budget_and_both_severities_reach_alertmanager_and_are_resolved() -> Result<()> {
     let (demo, alertmanager) = (Demo::start().await?, Alertmanager::start().await?);
@@ -54,38 +56,31 @@ async fn a_failing_endpoint_burns_a_budget_and_both_severities_reach_alertmanage
     let objective = "{ name: auth, probes: [\"demo/*\"], objective: 99, window: 1d, latency: 1s }";
     let config = fs::read_to_string(&file)?;
     anyhow::ensure!(config.contains(objective), "{config}");
-    fs::write(
-        &file,
-        config.replace(objective, "{ name: signing-in, probes: [demo/login], objective: 99, window: 28d }"),
-    )?;
+    fs::write(&file, config.replace(objective, "{ name: keys, probes: [demo/api_key], objective: 99, window: 28d }"))?;
     receivers(&demo, &[format!("{{name: am, alertmanager: '{}', every: 10s, send: [burn]}}", alertmanager.url())])?;
     // Three days went well; the endpoint begins to fail now, and the longest window is full.
-    import(&demo, &login(3 * DAYS + 3600, 0, 120, "success")?).await?;
+    import(&demo, &results(3 * DAY + 3600, 0, 120, "success")?).await?;
     let mut daemon = demo.run()?;
-    demo.store().until("runs", |records| records.of("demo/login").len() > 2193).await?;
+    demo.store().until("runs", |records| records.of("demo/api_key").len() > 2193).await?;
     let at = Timestamp::now().to_string();
-    let change = ["changes", "add", "--store", "authprobe.db", "--kind", "secret", "--object", "Secret/prod/users"];
-    let change = [change.as_slice(), &["--target", "demo", "--id", "c-users", "--at", &at]].concat();
+    let change = ["changes", "add", "--store", "authprobe.db", "--kind", "secret", "--object", "Secret/prod/keys"];
+    let change = [change.as_slice(), &["--target", "demo", "--id", "c-keys", "--at", &at]].concat();
     authprobe(demo.dir(), &change).await?.with(0);
-    demo.fault(&json!({"fault": "login_rejects"})).await?;
+    demo.fault(&json!({"fault": "key_revoked"})).await?;
     let both = [("page".to_owned(), "1h".to_owned()), ("ticket".to_owned(), "3d".to_owned())];
-    let firing =
-        crate::harness::wait::until_within(std::time::Duration::from_secs(120), "both severities", async || {
-            let (found, firing) = burning(&alertmanager).await?;
-            let explained = firing.iter().all(|alert| alert["annotations"]["cause"].is_string());
-            let all = both.iter().all(|one| found.contains(one)) && explained;
-            Ok(Seen::when(all, firing.clone(), || format!("{found:?}, {firing:#?}")))
-        })
-        .await?;
+    let firing = until_within(Duration::from_secs(120), "both severities", async || {
+        let (found, firing) = burning(&alertmanager).await?;
+        let explained = firing.iter().all(|alert| alert["annotations"]["cause"].is_string());
+        let all = both.iter().all(|one| found.contains(one)) && explained;
+        Ok(Seen::when(all, firing.clone(), || format!("{found:?}, {firing:#?}")))
+    })
+    .await?;
     let pages = daemon.listens().await?;
     for alert in &firing {
         let annotation = |name: &str| alert["annotations"][name].as_str().unwrap_or_default();
-        assert!(annotation("cause").contains("Secret/prod/users"), "{alert:#}");
+        assert!(annotation("cause").contains("Secret/prod/keys"), "{alert:#}");
         assert!(annotation("description").contains("Likely cause ("), "{alert:#}");
-        assert_eq!(
-            (annotation("link"), alert["labels"]["slo"].as_str()),
-            (&*format!("{pages}/slos"), Some("signing-in"))
-        );
+        assert_eq!((annotation("link"), alert["labels"]["slo"].as_str()), (&*format!("{pages}/slos"), Some("keys")));
     }
     // The windows pass: the store becomes one whose failures are four days older, and well since then.
     daemon.stop().await?.told(0);
@@ -93,9 +88,9 @@ async fn a_failing_endpoint_burns_a_budget_and_both_severities_reach_alertmanage
     let mut older = String::new();
     for line in demo.store().lines().await?.lines() {
         let mut record: Value = serde_json::from_str(line)?;
-        if record["type"] == "result" && record["probe"] == "login" {
+        if record["type"] == "result" && record["probe"] == "api_key" {
             let time: Timestamp = record["time"].as_str().context("a time")?.parse()?;
-            record["time"] = time.checked_sub(SignedDuration::from_secs(4 * DAYS))?.to_string().into();
+            record["time"] = time.checked_sub(SignedDuration::from_secs(4 * DAY))?.to_string().into();
             record["planned"] = Value::Null;
             writeln!(older, "{record}")?;
         }
@@ -103,7 +98,7 @@ async fn a_failing_endpoint_burns_a_budget_and_both_severities_reach_alertmanage
     for name in ["authprobe.db", "authprobe.db-wal", "authprobe.db-shm"] {
         let _ = fs::remove_file(demo.path(name));
     }
-    import(&demo, &(older + &login(3 * DAYS + 3600, 0, 120, "success")?)).await?;
+    import(&demo, &(older + &results(3 * DAY + 3600, 0, 120, "success")?)).await?;
     let daemon = demo.run()?;
     until("the end of both in Alertmanager", async || {
         let (found, _) = burning(&alertmanager).await?;
@@ -122,12 +117,12 @@ async fn an_incident_that_passed_while_nothing_ran_is_told_once_as_over() -> Res
     let hook = Hook::start(Manner::Takes).await?;
     receivers(&demo, &[format!("{{name: chat, webhook: '{}', send: [incident]}}", hook.url("x"))])?;
     let outage = [
-        login(7200, 3600, 30, "success")?,
-        login(3600, 3000, 30, "failure")?,
-        login(3000, 30, 30, "success")?,
+        results(7200, 3600, 30, "success")?,
+        results(3600, 3000, 30, "failure")?,
+        results(3000, 30, 30, "success")?,
         // Of the day before yesterday nobody wants to hear.
-        login(2 * DAYS + 3600, 2 * DAYS, 30, "failure")?,
-        login(2 * DAYS, 2 * DAYS - 3600, 30, "success")?,
+        results(2 * DAY + 3600, 2 * DAY, 30, "failure")?,
+        results(2 * DAY, 2 * DAY - 3600, 30, "success")?,
     ];
     let daemon = demo.run()?;
     demo.store().runs(2).await?;
@@ -142,8 +137,8 @@ async fn an_incident_that_passed_while_nothing_ran_is_told_once_as_over() -> Res
     assert!(closed.body["description"].as_str().unwrap_or_default().contains("did not run"), "{}", closed.body);
 
     let mut daemon = demo.run()?;
-    let before = demo.store().records().await?.of("demo/login").len();
-    demo.store().until("more runs", |records| records.of("demo/login").len() > before + 8).await?;
+    let before = demo.store().records().await?.of("demo/api_key").len();
+    demo.store().until("more runs", |records| records.of("demo/api_key").len() > before + 8).await?;
     daemon.says("probing").await?;
     daemon.stop().await?.told(0);
     assert_eq!(hook.got().len(), 1, "{:?}", events(&hook.got()));

@@ -83,12 +83,13 @@ async fn an_alertmanager_that_comes_up_late_is_told_everything() -> Result<()> {
     receivers(&demo, &[format!("{{name: am, alertmanager: 'http://127.0.0.1:{port}', every: 10s}}")])?;
     let mut daemon = demo.run()?;
     demo.store().runs(3).await?;
-    demo.fault(&json!({"fault": "login_rejects"})).await?;
+    demo.fault(&json!({"fault": "key_revoked"})).await?;
     daemon.says("am takes no alerts, they wait and are tried again").await?;
     demo.store().runs(10).await?;
     let alertmanager = Alertmanager::start_on(port).await?;
     let firing = async |wanted: bool| {
-        until("an incident in Alertmanager, or its end", async || {
+        // An outage that lasted has to be over for a while before it counts as over.
+        until_within(Duration::from_secs(120), "an incident in Alertmanager, or its end", async || {
             let all = alertmanager.firing().await?;
             let found = all.iter().any(|alert| alert["labels"]["alertname"] == "AuthprobeIncident");
             Ok(Seen::when(found == wanted, (), || format!("{all:?}")))

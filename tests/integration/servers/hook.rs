@@ -1,5 +1,6 @@
 //! A place that gets requests, and answers them as a test says.
 
+use std::fs;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -135,6 +136,9 @@ async fn answer(mut stream: TcpStream, manner: Manner, state: Arc<Mutex<(Manner,
         Manner::Kills(process) => {
             // It stands still while it is answered, so that it certainly notes nothing of it.
             signal("STOP", process)?;
+            while !stands_still(process)? {
+                tokio::task::yield_now().await;
+            }
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         }
         Manner::NeverReads => return Ok(()),
@@ -148,6 +152,17 @@ async fn answer(mut stream: TcpStream, manner: Manner, state: Arc<Mutex<(Manner,
         signal("KILL", process)?;
     }
     Ok(stream.shutdown().await?)
+}
+
+/// Whether every thread of a process has stopped.
+fn stands_still(process: u32) -> Result<bool> {
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let stat = fs::read_to_string(thread?.path().join("stat"))?;
+        if !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn signal(name: &str, process: u32) -> Result<()> {
