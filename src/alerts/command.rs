@@ -178,6 +178,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_program_that_writes_a_gigabyte_is_let_and_one_that_never_stops_writing_is_killed() {
+        let flood = command("head -c 1000000000 /dev/zero; head -c 8000000 /dev/zero >&2", &[], LONG);
+        assert_eq!(flood.deliver(&message()).await, Ok(()));
+        for script in ["yes", "yes >&2"] {
+            let told = command(script, &[], Duration::from_secs(1)).deliver(&message()).await;
+            assert_eq!(told, Err("it did not end within 1s and was killed".into()));
+        }
+    }
+
+    #[tokio::test]
     async fn a_program_that_does_not_end_is_killed_with_all_that_it_started() {
         let dir = tempfile::tempdir().unwrap();
         let pid = dir.path().join("pid");

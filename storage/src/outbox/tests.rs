@@ -126,3 +126,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn somebody_is_a_receiver_from_the_second_time_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("o");
+    assert!(!Outbox::open(&path).unwrap().knows("new").unwrap());
+    let mut again = Outbox::open(&path).unwrap();
+    assert!(again.knows("new").unwrap() && !again.knows("other").unwrap());
+    assert_eq!(again.counted("new").unwrap(), Counted::default());
+}
