@@ -112,8 +112,17 @@ async fn what_was_missed_while_nothing_ran_is_made_up_for_once() -> Result<()> {
     assert!(!log.contains("was missed"), "a new report missed nothing: {log}");
     let record = json!({"yearly": {"slot": "2021-06-01T00:00:00Z"}});
     fs::write(demo.path("authprobe.db.reports.json"), record.to_string())?;
-    let daemon = demo.run()?;
+    let mut daemon = demo.run()?;
     let names = holds(&demo, "out", |names| !names.is_empty()).await?;
+    let web = Web::of(&mut daemon).await?;
+    until("the count of what was made up for", async || {
+        let scrape = web.get("/metrics", &[]).await?.body;
+        let counted = |state: &str| {
+            scrape.contains(&format!("authprobe_scheduled_reports_total{{report=\"yearly\",state=\"{state}\"}} 1\n"))
+        };
+        Ok(Seen::when(counted("caught_up") && counted("written"), (), || scrape.clone()))
+    })
+    .await?;
     daemon.stop().await?.told(0);
     let year = Timestamp::now().strftime("%Y").to_string();
     assert_eq!(names, [format!("yearly-{year}-01-01T000000Z.txt")], "several were missed, the newest is written");
