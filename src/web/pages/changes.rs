@@ -10,14 +10,14 @@ use storage::record::Change;
 use storage::window::Window;
 
 use crate::web::desk::{Asked, Unanswered};
-use crate::web::pages::frame::{Place, frame};
+use crate::web::pages::frame::{Page, Place};
 use crate::web::pages::parts;
 use crate::web::pages::query::{Params, link as address};
 
 /// What is listed where nothing else is asked for.
 const USUAL: SignedDuration = SignedDuration::from_hours(24 * 7);
 
-pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswered> {
+pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswered> {
     let usual = Window { from: asked.now.checked_sub(USUAL).unwrap_or(Timestamp::MIN), until: asked.now };
     let window = params.window(asked.now)?.unwrap_or(usual);
     let mut changes = asked.reader.changes(Some(window))?;
@@ -33,7 +33,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswe
         (table(parts::page_of(&changes, params)))
         (parts::pages("/changes", params, changes.len()))
     };
-    Ok(frame(Place::Changes, "Changes", &shown))
+    Ok(Page::new(Place::Changes, "Changes", shown))
 }
 
 /// Changes in a table.

@@ -2,6 +2,8 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+use crate::web::access::Reach;
+
 /// Where a page is among the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -30,11 +32,23 @@ const WAYS: [(Place, &str, &str); 6] = [
     (Place::Live, "/live", "Live"),
 ];
 
-/// A whole page around its content.
-pub(super) fn frame(place: Place, title: &str, content: &Markup) -> Markup {
-    page(
-        title,
-        html! {
+/// What a page shows, without what every page has.
+pub(super) struct Page {
+    place: Place,
+    title: String,
+    content: Markup,
+}
+
+impl Page {
+    /// A page of this title at this place.
+    pub(super) fn new(place: Place, title: &str, content: Markup) -> Self {
+        Self { place, title: title.to_owned(), content }
+    }
+
+    /// The whole page for readers who came in so: only where there is a login is there a way out.
+    pub(super) fn whole(self, reach: Reach) -> Markup {
+        let Self { place, title, content } = self;
+        let top = html! {
             header.top {
                 a.name href="/" { (mark()) "authprobe" }
                 nav aria-label="Pages" {
@@ -47,18 +61,21 @@ pub(super) fn frame(place: Place, title: &str, content: &Markup) -> Markup {
                     input #q name="q" type="search" maxlength="200" placeholder="Search …";
                     button { "Search" }
                 }
+                @if reach == Reach::Others {
+                    form.out method="post" action="/logout" { button { "Log out" } }
+                }
             }
-        },
-        content,
-    )
+        };
+        page(&title, &top, &content)
+    }
 }
 
 /// A page without the ways to the others, for who may not see them.
 pub(super) fn bare(title: &str, content: &Markup) -> Markup {
-    page(title, html! { header.top { span.name { (mark()) "authprobe" } } }, content)
+    page(title, &html! { header.top { span.name { (mark()) "authprobe" } } }, content)
 }
 
-fn page(title: &str, top: Markup, content: &Markup) -> Markup {
+fn page(title: &str, top: &Markup, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {

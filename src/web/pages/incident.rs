@@ -14,7 +14,7 @@ use storage::sqlite::reader::Series;
 use storage::window::Window;
 
 use crate::web::desk::{Asked, Unanswered};
-use crate::web::pages::frame::{Place, frame};
+use crate::web::pages::frame::{Page, Place};
 use crate::web::pages::overview::legend;
 use crate::web::pages::query::{Params, link as address};
 use crate::web::pages::strip::strip;
@@ -31,7 +31,7 @@ const STRIPS: usize = 12;
 /// Most items of the timeline.
 const ITEMS: usize = 300;
 
-pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswered> {
+pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswered> {
     let id = params.id.as_str();
     let judged = asked.judged.and_then(|judged| judged.incidents.incidents.iter().find(|incident| incident.id == id));
     let incident = match judged {
@@ -53,7 +53,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswe
         (impact(&incident))
         (in_order(&items))
     };
-    Ok(frame(Place::Incidents, &format!("Incident {}", parts::text(&incident.id)), &shown))
+    Ok(Page::new(Place::Incidents, &format!("Incident {}", parts::text(&incident.id)), shown))
 }
 
 /// What a reader knows after ten seconds.

@@ -10,11 +10,11 @@ use reports::wording;
 use storage::window::Window;
 
 use crate::web::desk::{Asked, Unanswered};
-use crate::web::pages::frame::{Place, frame};
+use crate::web::pages::frame::{Page, Place};
 use crate::web::pages::parts;
 use crate::web::pages::query::Params;
 
-pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswered> {
+pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswered> {
     let (window, mut incidents) = match params.window(asked.now)? {
         None => match asked.judged {
             Some(judged) => (judged.incidents.head.window, judged.incidents.incidents.clone()),
@@ -30,7 +30,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswe
         (table(parts::page_of(&all, params), asked.now))
         (parts::pages("/incidents", params, all.len()))
     };
-    Ok(frame(Place::Incidents, "Incidents", &shown))
+    Ok(Page::new(Place::Incidents, "Incidents", shown))
 }
 
 /// The incidents of a window, or one of them, judged for this question.

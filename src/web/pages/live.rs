@@ -14,14 +14,14 @@ use serde_json::json;
 use storage::record::ProbeResult;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::web::pages::frame::{Place, frame};
+use crate::web::pages::frame::{Page, Place};
 use crate::web::pages::parts;
 use crate::web::state::{Phase, State};
 
 /// A stream ends after so long, and the browser comes again: nobody holds a place for ever.
 const LONGEST: Duration = Duration::from_secs(600);
 
-pub(super) async fn page() -> Html<String> {
+pub(super) async fn page(Given(state): Given<Arc<State>>) -> Html<String> {
     let shown = html! {
         h1 { "Live" }
         p #state role="status" { "The results of this moment need a script; " a href="/results?last=5m" { "those of the last five minutes" } " do not." }
@@ -37,7 +37,7 @@ pub(super) async fn page() -> Html<String> {
         }
         script src="/assets/live.js" defer {}
     };
-    Html(frame(Place::Live, "Live", &shown).into_string())
+    Html(Page::new(Place::Live, "Live", shown).whole(state.reading.access.reach).into_string())
 }
 
 pub(super) async fn events(Given(state): Given<Arc<State>>) -> Response {

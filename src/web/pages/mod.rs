@@ -22,15 +22,16 @@ use axum::extract::{Query, State as Given};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use maud::{Markup, html};
+use maud::html;
 
+use crate::web::access::Reach;
 use crate::web::desk::{Asked, Unanswered};
-use crate::web::pages::frame::{Place, frame};
+use crate::web::pages::frame::{Page, Place};
 use crate::web::pages::query::Params;
 use crate::web::state::State;
 
 /// What makes a page of the store.
-type Make = fn(&Asked<'_>, &Params) -> Result<Markup, Unanswered>;
+type Make = fn(&Asked<'_>, &Params) -> Result<Page, Unanswered>;
 
 /// The pages that need a session where others reach the daemon.
 pub(super) fn guarded() -> Router<Arc<State>> {
@@ -38,7 +39,7 @@ pub(super) fn guarded() -> Router<Arc<State>> {
         get(move |Given(state): Given<Arc<State>>, uri: Uri, query: Result<Query<Params>, _>| async move {
             let Ok(Query(params)) = query else {
                 let told = Unanswered::Wrong("a part of the address after the `?` is not understood".into());
-                return failed(&told);
+                return failed(&told, state.reading.access.reach);
             };
             show(&state, uri, params, make).await
         })
@@ -72,14 +73,14 @@ pub(super) fn open() -> Router<Arc<State>> {
 }
 
 /// A page that says what is wrong.
-pub(super) fn failed(why: &Unanswered) -> Response {
+pub(super) fn failed(why: &Unanswered, reach: Reach) -> Response {
     let status = status(why);
     let shown = html! {
         h1 { (status.canonical_reason().unwrap_or("Failed")) }
         p { (parts::text(&why.to_string())) }
         p { a href="/" { "To the overview" } }
     };
-    let page = Html(frame(Place::Elsewhere, "Not shown", &shown).into_string());
+    let page = Html(Page::new(Place::Elsewhere, "Not shown", shown).whole(reach).into_string());
     match why {
         Unanswered::Busy | Unanswered::Store => (status, [(header::RETRY_AFTER, "5")], page).into_response(),
         Unanswered::Wrong(_) | Unanswered::Unknown(_) => (status, page).into_response(),
@@ -96,13 +97,14 @@ pub(super) fn status(why: &Unanswered) -> StatusCode {
 }
 
 async fn show(state: &State, uri: Uri, params: Params, make: Make) -> Response {
+    let reach = state.reading.access.reach;
     let answer = state
         .reading
         .desk
-        .answer(&uri.to_string(), &state.judged, move |asked| Ok(make(asked, &params)?.into_string()))
+        .answer(&uri.to_string(), &state.judged, move |asked| Ok(make(asked, &params)?.whole(reach).into_string()))
         .await;
     match answer {
         Ok(page) => Html(page.to_string()).into_response(),
-        Err(why) => failed(&why),
+        Err(why) => failed(&why, reach),
     }
 }

@@ -7,7 +7,7 @@ use reports::incident::Incident;
 use reports::wording;
 
 use crate::web::desk::{Asked, Unanswered};
-use crate::web::pages::frame::{Place, frame};
+use crate::web::pages::frame::{Page, Place};
 use crate::web::pages::query::{Params, link};
 use crate::web::pages::strip::strip;
 use crate::web::pages::{incidents, parts};
@@ -18,7 +18,7 @@ const TOLD: usize = 3;
 /// Incidents that are over and told of below them.
 const OVER: usize = 5;
 
-pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswered> {
+pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswered> {
     let mut present = Present::look(asked, params.window(asked.now)?, None)?;
     // What needs somebody comes first; the rest keeps its order.
     present.lines.sort_by_key(|line| line.standing);
@@ -57,7 +57,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswe
             (legend())
         }
     };
-    Ok(frame(Place::Overview, "Overview", &shown))
+    Ok(Page::new(Place::Overview, "Overview", shown))
 }
 
 /// What is wrong, in the words that a reader needs first.

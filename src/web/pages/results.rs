@@ -7,7 +7,7 @@ use storage::window::Window;
 
 use crate::web::desk::{Asked, Unanswered};
 use crate::web::found::{Filter, newest};
-use crate::web::pages::frame::{Place, frame};
+use crate::web::pages::frame::{Page, Place};
 use crate::web::pages::parts;
 use crate::web::pages::query::{Params, link};
 
@@ -16,7 +16,7 @@ const RESULTS: usize = 100;
 /// What is listed where nothing else is asked for.
 const USUAL: SignedDuration = SignedDuration::from_hours(24);
 
-pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswered> {
+pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswered> {
     let usual = Window { from: asked.now.checked_sub(USUAL).unwrap_or(Timestamp::MIN), until: asked.now };
     let window = params.window(asked.now)?.unwrap_or(usual);
     let filter = filter(params)?;
@@ -31,7 +31,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswe
             nav.pages aria-label="Pages of the list" { a rel="next" href=(older) { "Older ›" } }
         }
     };
-    Ok(frame(Place::Results, "Results", &shown))
+    Ok(Page::new(Place::Results, "Results", shown))
 }
 
 fn filter(params: &Params) -> Result<Filter, Unanswered> {

@@ -9,7 +9,7 @@ use storage::window::Window;
 
 use crate::web::desk::{Asked, Unanswered};
 use crate::web::pages::changes;
-use crate::web::pages::frame::{Place, frame};
+use crate::web::pages::frame::{Page, Place};
 use crate::web::pages::query::{ENTRIES, Params, link};
 use crate::web::pages::{incidents, parts};
 
@@ -18,7 +18,7 @@ const USUAL: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// Longest text that is looked for, in characters.
 const LONGEST: usize = 200;
 
-pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswered> {
+pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswered> {
     let words: Vec<String> =
         params.q.chars().take(LONGEST).collect::<String>().split_whitespace().map(str::to_lowercase).collect();
     let found = |texts: &[&str]| {
@@ -81,7 +81,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswe
             }
         }
     };
-    Ok(frame(Place::Elsewhere, "Search", &shown))
+    Ok(Page::new(Place::Elsewhere, "Search", shown))
 }
 
 fn left_out(count: usize) -> Markup {

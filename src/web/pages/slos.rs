@@ -6,11 +6,11 @@ use reports::slo::Judged;
 use reports::wording;
 
 use crate::web::desk::{Asked, Unanswered};
-use crate::web::pages::frame::{Place, frame};
+use crate::web::pages::frame::{Page, Place};
 use crate::web::pages::parts;
 use crate::web::pages::query::Params;
 
-pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswered> {
+pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswered> {
     let own;
     let slo = match (params.window(asked.now)?, asked.judged) {
         (None, Some(judged)) => &judged.slo,
@@ -31,7 +31,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswe
         div.cards { @for judged in parts::page_of(&slo.slos, params) { (card(judged)) } }
         (parts::pages("/slos", params, slo.slos.len()))
     };
-    Ok(frame(Place::Slos, "Objectives", &shown))
+    Ok(Page::new(Place::Slos, "Objectives", shown))
 }
 
 fn card(judged: &Judged) -> Markup {

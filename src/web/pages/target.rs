@@ -2,11 +2,11 @@
 
 use std::cmp::Reverse;
 
-use maud::{Markup, html};
+use maud::html;
 
 use crate::web::desk::{Asked, Unanswered};
 use crate::web::pages::changes::table;
-use crate::web::pages::frame::{Place, frame};
+use crate::web::pages::frame::{Page, Place};
 use crate::web::pages::incidents;
 use crate::web::pages::overview;
 use crate::web::pages::parts;
@@ -16,7 +16,7 @@ use crate::web::present::Present;
 /// Changes that are listed.
 const CHANGES: usize = 10;
 
-pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswered> {
+pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswered> {
     let name = params.target.as_str();
     let present = Present::look(asked, params.window(asked.now)?, Some(name))?;
     let known = asked.targets.iter().find(|target| target.name == name);
@@ -50,5 +50,5 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Markup, Unanswe
             p { a href=(link("/changes", &here)) { "All changes of " (parts::text(name)) } " · " a href=(link("/results", &here)) { "its results" } }
         }
     };
-    Ok(frame(Place::Elsewhere, name, &shown))
+    Ok(Page::new(Place::Elsewhere, &parts::text(name), shown))
 }

@@ -26,6 +26,7 @@ const PAGES: [&str; 10] = [
     "/results?from=2026-01-01&until=2026-01-02",
 ];
 const FORM: Header<'_> = ("Content-Type", "application/x-www-form-urlencoded");
+const WAY_OUT: &str = "<form class=\"out\" method=\"post\" action=\"/logout\">";
 const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u{1b}[31m\u{202e}=cmd|'/c calc'!A1";
 
 #[tokio::test]
@@ -82,6 +83,13 @@ async fn what_comes_from_outside_is_shown_and_not_obeyed() -> Result<()> {
 }
 
 #[tokio::test]
+async fn where_nobody_logs_in_there_is_no_way_out() -> Result<()> {
+    let taking = Taking::start().await?;
+    assert!(!taking.web.get("/", &[]).await?.body.contains(WAY_OUT));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_site_whose_name_was_made_to_lead_here_reads_nothing() -> Result<()> {
     let taking = Taking::start().await?;
     for path in ["/", "/api/v1/results"] {
@@ -113,7 +121,8 @@ async fn on_another_address_than_loopback_a_reader_logs_in() -> Result<()> {
     assert_eq!(entered.status, 303);
     let cookie: &str = &entered.cookie;
     assert!(!cookie.contains(TOKEN) && !cookie.is_empty(), "{cookie}");
-    assert_eq!(web.get("/", &[("Cookie", cookie)]).await?.status, 200);
+    let inside = web.get("/", &[("Cookie", cookie)]).await?;
+    assert_eq!((inside.status, inside.body.contains(WAY_OUT)), (200, true));
     // A session reads; what writes takes the token itself.
     let change = r#"{"kind":"deploy","object":"x","time":"2026-11-01T00:00:00Z"}"#;
     let headers = [("Content-Type", "application/json"), ("Cookie", cookie)];
