@@ -40,6 +40,7 @@ use crate::scheduled::Scheduled;
 use crate::scheduled::counts::Counts;
 use crate::store_lock::StoreLock;
 use crate::tally::Tally;
+use crate::web::kept::Judges;
 use crate::web::reading::Reading;
 use crate::web::serve::{Address, Web};
 use crate::web::state::{Parts, Phase};
@@ -102,7 +103,8 @@ pub(crate) async fn run(
     let corrections = judging.corrections.clone();
     let judging = Arc::new(judging);
     let judge = Judge::start(path, Arc::clone(&judging), &recorder.health(), stop.clone());
-    let reading = Reading::start(path, Arc::clone(&judging), &targets, &web, stop.clone());
+    let judges = Judges::start(path, &judging, &judge.latest(), stop.clone())?;
+    let reading = Reading::start(path, Arc::clone(&judging), &targets, &web, judges.shared(), stop.clone());
     let blind_sources = Arc::new(Blind::default());
     let own = Own {
         recorder: recorder.health(),
@@ -186,6 +188,7 @@ pub(crate) async fn run(
     sources.finish().await;
     web.finish().await;
     judge.finish().await;
+    judges.finish().await;
     if let Some(relay) = relay {
         relay.abort();
     }

@@ -199,7 +199,7 @@ mod tests {
             health: Arc::default(),
             judged: watch::channel(None).1,
             guard,
-            reading: Reading::start(dir.path(), Arc::default(), &[], &web, CancellationToken::new()),
+            reading: Reading::start(dir.path(), Arc::default(), &[], &web, Arc::default(), CancellationToken::new()),
             alerts: Arc::default(),
             reports: Arc::default(),
             tally: Arc::new(Tally::of_nothing()),

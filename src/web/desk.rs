@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use crate::judge::{Judgement, Latest};
+use crate::web::kept::Shared;
 use crate::web::watched::Watched;
 
 /// Questions that are worked on at once: one core is left for probing.
@@ -34,6 +35,7 @@ pub(crate) struct Desk {
     settings: Arc<Settings>,
     targets: Arc<[Watched]>,
     places: Arc<Semaphore>,
+    kept: Arc<Shared>,
     readers: Arc<Mutex<Vec<Reader>>>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
 }
@@ -55,6 +57,8 @@ pub(super) struct Asked<'a> {
     pub(super) targets: &'a [Watched],
     /// The newest judgement; none in the first moments.
     pub(super) judged: Option<&'a Judgement>,
+    /// What other windows were judged to be.
+    pub(super) kept: &'a Shared,
     /// The present moment.
     pub(super) now: Timestamp,
     /// When nobody waits for the answer any more.
@@ -73,6 +77,9 @@ pub(super) enum Unanswered {
     /// Too much is asked at once, or for too much.
     #[error("authprobe is busy: ask again in a few seconds, or for a shorter time")]
     Busy,
+    /// What there is up to now; the rest is being judged.
+    #[error("this is being judged: ask again in a moment")]
+    Unfinished(String),
     /// The store cannot be read.
     #[error("the store cannot be read now; the log of authprobe says why")]
     Store,
@@ -80,11 +87,12 @@ pub(super) enum Unanswered {
 
 impl Desk {
     /// A desk for one store.
-    pub(crate) fn new(store: &Path, settings: Arc<Settings>, targets: Vec<Watched>) -> Self {
+    pub(crate) fn new(store: &Path, settings: Arc<Settings>, targets: Vec<Watched>, kept: Arc<Shared>) -> Self {
         Self {
             store: store.to_owned(),
             settings,
             targets: targets.into(),
+            kept,
             places: Arc::new(Semaphore::new(AT_ONCE)),
             readers: Arc::default(),
             answers: Arc::default(),
@@ -111,7 +119,7 @@ impl Desk {
             return Ok(text);
         }
         let (store, readers, answers) = (self.store.clone(), Arc::clone(&self.readers), Arc::clone(&self.answers));
-        let (settings, targets) = (Arc::clone(&self.settings), Arc::clone(&self.targets));
+        let (settings, targets, kept) = (Arc::clone(&self.settings), Arc::clone(&self.targets), Arc::clone(&self.kept));
         let judged = judged.borrow().clone();
         let question = question.to_owned();
         let deadline = Instant::now() + ANSWER_WITHIN;
@@ -124,7 +132,8 @@ impl Desk {
             };
             let judged = judged.as_deref();
             let now = Timestamp::now();
-            let asked = Asked { reader: &reader, settings: &settings, targets: &targets, judged, now, deadline };
+            let (settings, targets, kept) = (&settings, &targets, &kept);
+            let asked = Asked { reader: &reader, settings, targets, judged, kept, now, deadline };
             let text: Arc<str> = work(&asked)?.into();
             readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
             keep(&answers, question, &text);

@@ -1,10 +1,11 @@
 //! Finds single results in the store: page by page, and never more than somebody waits for.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
 use jiff::{SignedDuration, Timestamp};
 use storage::record::{Outcome, ProbeResult};
+use storage::sqlite::reader::failures::Failure;
 use storage::sqlite::reader::{Series, SeriesKey};
 use storage::window::Window;
 use tokio::time::Instant;
@@ -128,7 +129,13 @@ pub(super) fn newest(
     window: Window,
     limit: usize,
 ) -> Result<(Vec<ProbeResult>, Option<Timestamp>), Unanswered> {
-    let series: Vec<Series> = asked.reader.series()?.into_iter().filter(|series| filter.takes(&series.key())).collect();
+    let mut series = asked.reader.series()?;
+    let all = series.len();
+    series.retain(|series| filter.takes(&series.key()));
+    if let Some(outcome) = filter.outcome.filter(|outcome| *outcome != Outcome::Success) {
+        let some = (series.len() < all).then_some(series.as_slice());
+        return Ok(whole(failed(asked, &series, some, outcome, window, limit + 1)?, limit));
+    }
     let Some(last) = series.iter().map(|series| series.last).max() else { return Ok((Vec::new(), None)) };
     let first = series.iter().map(|series| series.first).min().unwrap_or(last);
     let behind = last.checked_add(SignedDuration::from_millis(1)).unwrap_or(Timestamp::MAX);
@@ -146,15 +153,56 @@ pub(super) fn newest(
         until = begin;
         length = length.checked_mul(2).unwrap_or(length);
     }
+    Ok(whole(found, limit))
+}
+
+/// The last results that ended so, by the list of those that did not succeed.
+fn failed(
+    asked: &Asked<'_>,
+    series: &[Series],
+    some: Option<&[Series]>,
+    outcome: Outcome,
+    window: Window,
+    limit: usize,
+) -> Result<Vec<ProbeResult>, Unanswered> {
+    let keys: Option<Vec<SeriesKey>> = some.map(|some| some.iter().map(Series::key).collect());
+    let of: HashMap<SeriesKey, &Series> = series.iter().map(|series| (series.key(), series)).collect();
+    let failures = asked.reader.last_failures(keys.as_deref(), Some(outcome), window, limit)?;
+    let result = |Failure { time, series, outcome, reason, status, took_us, detail }: Failure| {
+        let known = of.get(&*series)?;
+        let SeriesKey { target, probe, agent } = series.as_ref().clone();
+        let (kind, expect, variant, every_s) = (known.kind, known.expect, known.variant, known.every_s);
+        Some(ProbeResult {
+            time,
+            target,
+            probe,
+            agent,
+            kind,
+            expect,
+            variant,
+            outcome,
+            reason,
+            status,
+            took_us,
+            phases_us: None,
+            every_s,
+            detail,
+        })
+    };
+    Ok(failures.into_iter().filter_map(result).collect())
+}
+
+/// One page out of results of which there is one too many where there are more.
+fn whole(mut found: Vec<ProbeResult>, limit: usize) -> (Vec<ProbeResult>, Option<Timestamp>) {
     if found.len() <= limit {
-        return Ok((found, None));
+        return (found, None);
     }
     // The page ends where a moment begins, so that the next one has all of the moments before it.
     let border = found.last().map(|result| result.time);
     let whole = found.iter().take_while(|result| Some(result.time) != border).count();
     found.truncate(if whole == 0 { limit } else { whole });
     let next = found.last().map(|result| result.time);
-    Ok((found, next))
+    (found, next)
 }
 
 /// The last results of a stretch by time, as many as there is room for.

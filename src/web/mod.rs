@@ -8,6 +8,7 @@ mod desk;
 mod flux;
 mod found;
 mod health;
+pub(crate) mod kept;
 mod metrics;
 mod pages;
 mod present;

@@ -2,23 +2,25 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use globset::GlobMatcher;
 use jiff::{SignedDuration, Timestamp};
 use reports::slo::Judged;
-use storage::record::{Gap, Outcome, Reason};
-use storage::sqlite::reader::failures::Failure;
+use storage::record::{Outcome, Reason};
+use storage::sqlite::reader::hourly::Ended;
 use storage::sqlite::reader::{Series, SeriesKey};
 use storage::window::Window;
-use tokio::time::Instant;
 
 use crate::web::desk::{Asked, Unanswered};
 
 /// Cells of a strip.
 pub(super) const CELLS: usize = 60;
-/// Failures that are read for strips; beyond, strips show only what belongs to incidents.
-const FAILURES: usize = 50_000;
+/// Failures that are read for strips; of more, and where a part is so long, the sums of hours tell.
+const FAILURES: usize = 20_000;
+const LONG: SignedDuration = SignedDuration::from_hours(2);
+/// One failure among so many results is shown: over months, a lone one here and there is everywhere.
+const PARTLY: u64 = 100;
+const HOUR_MS: f64 = 3_600_000.0;
 /// Slots without a result after which a series is silent.
 const MISSED: f64 = 3.0;
 
@@ -54,11 +56,11 @@ pub(super) struct Line {
 pub(super) enum Cell {
     /// Nothing is known.
     Empty,
-    /// All was well.
+    /// All was well, or nearly.
     Good,
     /// Something was skipped, or was the prober's own fault.
     Unclear,
-    /// Some failed.
+    /// One in a hundred or more failed.
     Partly,
     /// Half of it or more failed.
     Bad,
@@ -70,10 +72,19 @@ pub(super) struct Present {
     pub(super) lines: Vec<Line>,
     /// The window of the strips.
     pub(super) window: Window,
-    /// Whether there were more failures than are looked at.
-    pub(super) cut: bool,
-    failures: HashMap<Arc<SeriesKey>, Vec<(Timestamp, Outcome)>>,
-    gaps: Vec<Gap>,
+}
+
+/// How some series were over a window, part by part.
+pub(super) struct Strips {
+    cells: HashMap<SeriesKey, [Cell; CELLS]>,
+}
+
+/// The results of a part of a window.
+#[derive(Clone, Copy, Default)]
+struct Part {
+    results: u64,
+    failed: u64,
+    unclear: u64,
 }
 
 impl Standing {
@@ -97,88 +108,120 @@ impl Present {
         let mut series = asked.reader.series()?;
         series.retain(|series| target.is_none_or(|target| series.target == target));
         let window = window.unwrap_or_else(|| recent(&series, asked.now));
-        let read = asked.reader.at_one_moment(|reader| {
-            let mut failures: Vec<Failure> = Vec::new();
-            reader.failures(Some(window), |failure| {
-                failures.push(failure);
-                if failures.len() < FAILURES && Instant::now() < asked.deadline {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                }
-            })?;
-            Ok::<_, storage::error::Error>((failures, reader.gaps(Some(window))?))
-        });
-        let (listed, mut gaps) = read?;
-        gaps.retain(|gap| gap.feed == "prober");
-        let cut = listed.len() >= FAILURES;
-        let mut failures: HashMap<Arc<SeriesKey>, Vec<(Timestamp, Outcome)>> = HashMap::new();
-        let mut newest = HashMap::new();
-        for failure in listed {
-            newest.insert(Arc::clone(&failure.series), (failure.time, failure.outcome, failure.reason));
-            failures.entry(failure.series).or_default().push((failure.time, failure.outcome));
-        }
+        let ended = asked.reader.ended_badly(&series)?;
         let objectives = objectives(asked);
         let lines = series.into_iter().map(|series| {
-            let last = newest.get(&series.key()).filter(|(time, ..)| *time == series.last);
-            line(series, last.map(|(_, outcome, reason)| (*outcome, *reason)), &objectives, asked)
+            let last = ended.get(&series.key()).copied();
+            line(series, last, &objectives, asked)
         });
-        Ok(Self { lines: lines.collect(), window, cut, failures, gaps })
+        Ok(Self { lines: lines.collect(), window })
     }
 
-    /// How the parts of the window were for a series.
-    pub(super) fn strip(&self, series: &Series, asked: &Asked<'_>) -> [Cell; CELLS] {
-        let length_ms = self.window.length().as_millis().max(1) as f64;
-        let from_ms = self.window.from.as_millisecond();
-        let part_ms = length_ms / CELLS as f64;
-        let place = |at: Timestamp| (at.as_millisecond().saturating_sub(from_ms) as f64 / part_ms).floor();
-        let every_ms = series.every_s.map_or(0.0, |every| every * 1000.0);
-        let lived = place(series.first)..=place(end(series).min(asked.now));
-        let mut cells = [Cell::Empty; CELLS];
-        let (mut bad, mut unclear) = ([0_u32; CELLS], [0_u32; CELLS]);
-        for (at, outcome) in self.failures.get(&series.key()).into_iter().flatten() {
-            let counts = if *outcome == Outcome::Failure { &mut bad } else { &mut unclear };
-            if let Some(count) = counts.get_mut(place(*at) as usize) {
-                *count += 1;
-            }
-        }
-        let blind: Vec<_> = self.gaps.iter().map(|gap| place(gap.from)..place(gap.until)).collect();
-        let planned = (part_ms / every_ms.max(1.0)).max(1.0);
-        for (index, cell) in cells.iter_mut().enumerate() {
-            let at = index as f64;
-            let (bad, unclear) = (bad.get(index).copied().unwrap_or(0), unclear.get(index).copied().unwrap_or(0));
-            *cell = match (bad, unclear) {
-                (0, 0) if !lived.contains(&at) || blind.iter().any(|blind| blind.contains(&at)) => Cell::Empty,
-                (0, 0) => Cell::Good,
-                (0, _) => Cell::Unclear,
-                (bad, _) if f64::from(bad) >= planned / 2.0 => Cell::Bad,
-                (_, _) => Cell::Partly,
-            };
-        }
-        if self.cut {
-            self.paint_incidents(series, asked, place, &mut cells);
-        }
-        cells
-    }
-
-    /// Shows the failing stretches of incidents, where single failures were too many.
-    fn paint_incidents(
+    /// How the parts of the window were for some of the series.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn strips<'a>(
         &self,
-        series: &Series,
+        series: impl Iterator<Item = &'a Series>,
         asked: &Asked<'_>,
-        place: impl Fn(Timestamp) -> f64,
-        cells: &mut [Cell; CELLS],
-    ) {
-        let episodes = asked.judged.iter().flat_map(|judged| &judged.incidents.incidents).flat_map(|i| &i.episodes);
-        for episode in episodes.filter(|episode| {
-            episode.target == series.target && episode.probe == series.probe && episode.agent == series.agent
-        }) {
-            let until = episode.end.map_or(asked.now, |end| end.hi);
-            let failing = place(episode.start.hi)..=place(until);
-            let shown = if episode.share >= 0.5 { Cell::Bad } else { Cell::Partly };
-            for (_, cell) in cells.iter_mut().enumerate().filter(|(index, _)| failing.contains(&(*index as f64))) {
-                *cell = shown;
+    ) -> Result<Strips, Unanswered> {
+        let series: Vec<&Series> = series.collect();
+        let part = self.window.length() / CELLS as i32;
+        // Hours are too coarse for parts that are not much longer, and single failures too many for long windows.
+        let single = if part < LONG { self.single(&series, asked)? } else { None };
+        let cells = match single {
+            Some(cells) => cells,
+            None => self.by_the_hour(&series, asked)?,
+        };
+        Ok(Strips { cells: series.iter().map(|series| series.key()).zip(cells).collect() })
+    }
+
+    /// By single failures, and what was planned. None where they are too many.
+    fn single(&self, series: &[&Series], asked: &Asked<'_>) -> Result<Option<Vec<[Cell; CELLS]>>, Unanswered> {
+        let positions: HashMap<SeriesKey, usize> = series.iter().map(|one| one.key()).zip(0..).collect();
+        let mut parts = vec![[Part::default(); CELLS]; series.len()];
+        let mut count = 0;
+        let (gaps, ()) = asked.reader.at_one_moment(|reader| {
+            let counted = reader.failures(Some(self.window), |failure| {
+                count += 1;
+                let own = positions.get(&*failure.series).and_then(|position| parts.get_mut(*position));
+                if let Some(part) = own.and_then(|parts| parts.get_mut(self.place(failure.time) as usize)) {
+                    let counts = if failure.outcome == Outcome::Failure { &mut part.failed } else { &mut part.unclear };
+                    *counts += 1;
+                }
+                if count < FAILURES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            Ok::<_, storage::error::Error>((reader.gaps(Some(self.window))?, counted))
+        })?;
+        let blind = gaps.iter().filter(|gap| gap.feed == "prober");
+        let blind: Vec<_> = blind.map(|gap| self.place(gap.from)..self.place(gap.until)).collect();
+        let part_ms = self.part_ms();
+        for (series, parts) in series.iter().zip(&mut parts) {
+            let lived = self.place(series.first)..=self.place(end(series).min(asked.now));
+            let planned = (part_ms / (series.every_s.unwrap_or(0.0) * 1000.0).max(1.0)).max(1.0) as u64;
+            for (index, part) in parts.iter_mut().enumerate() {
+                let at = index as f64;
+                let seen = lived.contains(&at) && !blind.iter().any(|blind| blind.contains(&at));
+                let bad = part.failed + part.unclear;
+                part.results = if seen || bad > 0 { planned.max(bad) } else { 0 };
             }
+        }
+        Ok((count < FAILURES).then(|| parts.into_iter().map(|parts| parts.map(Part::cell)).collect()))
+    }
+
+    /// By the sums of hours: quick for any window, and as coarse as they are.
+    fn by_the_hour(&self, series: &[&Series], asked: &Asked<'_>) -> Result<Vec<[Cell; CELLS]>, Unanswered> {
+        let keys: Vec<SeriesKey> = series.iter().map(|series| series.key()).collect();
+        let hours = asked.reader.hourly(&keys, self.window)?;
+        let cells = hours.into_iter().map(|hours| {
+            let mut parts = [Part::default(); CELLS];
+            for (hour, Ended { results, failed, unclear }) in hours {
+                let border =
+                    |hour: i64| Timestamp::from_second(hour.saturating_mul(3600)).map_or(0.0, |at| self.place(at));
+                let (first, behind) = (border(hour), border(hour + 1));
+                // In a window of short parts, an hour tells of all that it touches; else of the one where it begins.
+                let last = if self.part_ms() < HOUR_MS { behind } else { first };
+                for (index, part) in parts.iter_mut().enumerate() {
+                    if (first..=last).contains(&(index as f64)) {
+                        part.results += results;
+                        part.failed += failed;
+                        part.unclear += unclear;
+                    }
+                }
+            }
+            parts.map(Part::cell)
+        });
+        Ok(cells.collect())
+    }
+
+    fn part_ms(&self) -> f64 {
+        self.window.length().as_millis().max(1) as f64 / CELLS as f64
+    }
+
+    /// The part that a moment lies in.
+    fn place(&self, at: Timestamp) -> f64 {
+        let from_ms = self.window.from.as_millisecond();
+        (at.as_millisecond().saturating_sub(from_ms) as f64 / self.part_ms()).floor()
+    }
+}
+
+impl Strips {
+    /// That of one series; nothing is known of others.
+    pub(super) fn of(&self, series: &Series) -> [Cell; CELLS] {
+        self.cells.get(&series.key()).copied().unwrap_or([Cell::Empty; CELLS])
+    }
+}
+
+impl Part {
+    fn cell(self) -> Cell {
+        let Part { results, failed, unclear } = self;
+        match (results, failed, unclear) {
+            (0, ..) => Cell::Empty,
+            (_, failed, _) if failed * 2 >= results => Cell::Bad,
+            (_, failed, _) if failed * PARTLY >= results => Cell::Partly,
+            (_, _, unclear) if unclear * PARTLY >= results => Cell::Unclear,
+            _ => Cell::Good,
         }
     }
 }

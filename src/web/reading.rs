@@ -10,6 +10,7 @@ use crate::config::TargetConfig;
 use crate::web::Settings;
 use crate::web::access::Access;
 use crate::web::desk::Desk;
+use crate::web::kept::Shared;
 use crate::web::tail::Tail;
 use crate::web::watched::Watched;
 
@@ -30,11 +31,12 @@ impl Reading {
         judging: Arc<Judging>,
         targets: &[TargetConfig],
         web: &Settings,
+        kept: Arc<Shared>,
         stop: CancellationToken,
     ) -> Self {
         let (tail, looking) = Tail::new(store);
         tokio::spawn(async move { stop.run_until_cancelled(looking).await });
-        let desk = Desk::new(store, judging, targets.iter().map(Watched::of).collect());
+        let desk = Desk::new(store, judging, targets.iter().map(Watched::of).collect(), kept);
         Self { desk, tail, access: Access::new(web.reach()) }
     }
 }

@@ -2,18 +2,20 @@
 
 use jiff::Timestamp;
 use reports::link;
-use reports::report::{self, IncidentsReport, Kind, Report, Request, SloReport, TimelineReport};
+use reports::report::{IncidentsReport, Kind, Report, SloReport, TimelineReport};
 use schemars::JsonSchema;
 use serde::Serialize;
 use storage::record::{ChangeKind, Outcome};
-use storage::window::Window;
+use tokio::time::Instant;
 
 use crate::web::api::operation::Operation;
 use crate::web::api::params::{OfChanges, OfIncidents, OfResults, OfTargets, Windowed, back, cut};
 use crate::web::api::records::{OneChange, OneResult};
 use crate::web::desk::{Asked, Unanswered};
 use crate::web::found::{Cursor, Filter, earliest};
+use crate::web::kept::Question;
 use crate::web::present::{Line, Present};
+use crate::web::span::Span;
 
 /// The targets and how their probes do.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -146,7 +148,7 @@ impl From<Line> for OneSeries {
 }
 
 fn results(asked: &Asked<'_>, params: &OfResults) -> Result<Results, Unanswered> {
-    let window = params.window(asked.now)?.unwrap_or_else(|| back(asked.now, 1));
+    let window = params.span(asked.now)?.map_or_else(|| back(asked.now, 1), |span| span.window(asked.now));
     let outcome = params.outcome.as_deref().map(str::parse::<Outcome>).transpose();
     let outcome = outcome.map_err(|error| Unanswered::Wrong(format!("`outcome`: {error}")))?;
     let OfResults { target, probe, agent, .. } = params.clone();
@@ -159,7 +161,7 @@ fn results(asked: &Asked<'_>, params: &OfResults) -> Result<Results, Unanswered>
 }
 
 fn changes(asked: &Asked<'_>, params: &OfChanges) -> Result<Changes, Unanswered> {
-    let window = params.window(asked.now)?.unwrap_or_else(|| back(asked.now, 24 * 7));
+    let window = params.span(asked.now)?.map_or_else(|| back(asked.now, 24 * 7), |span| span.window(asked.now));
     let kind = params.kind.as_deref().map(str::parse::<ChangeKind>).transpose();
     let kind = kind.map_err(|error| Unanswered::Wrong(format!("`kind`: {error}")))?;
     let mut changes = asked.reader.changes(Some(window))?;
@@ -173,32 +175,28 @@ fn changes(asked: &Asked<'_>, params: &OfChanges) -> Result<Changes, Unanswered>
 }
 
 fn incidents(asked: &Asked<'_>, params: &OfIncidents) -> Result<PageOf<IncidentsReport>, Unanswered> {
-    let window = params.window(asked.now)?;
+    let span = params.span(asked.now)?;
     let judged = asked.judged.map(|judged| &judged.incidents);
     let known = |id: &String| judged.is_some_and(|judged| judged.incidents.iter().any(|incident| incident.id == *id));
-    let mut report = match (window, &params.incident, judged) {
+    let mut report = match (span, &params.incident, judged) {
         (None, id, Some(judged)) if id.as_ref().is_none_or(known) => {
             let mut report = judged.clone();
             report.incidents.retain(|incident| id.as_ref().is_none_or(|id| incident.id == *id));
             report
         }
-        (window, incident, _) => {
-            let days = if incident.is_some() { 30 } else { 1 };
-            let window = window.unwrap_or_else(|| back(asked.now, 24 * days));
-            match build(asked, Kind::Incidents, Some(window), incident.clone())? {
-                Report::Incidents(report) => report,
-                Report::Slo(_) | Report::Timeline(_) => unreachable!("a report is of the kind that was asked for"),
-            }
-        }
+        (span, incident, _) => match judge(asked, Kind::Incidents, span, incident.as_ref())? {
+            Report::Incidents(report) => report,
+            Report::Slo(_) | Report::Timeline(_) => unreachable!("a report is of the kind that was asked for"),
+        },
     };
     let next = cut(&mut report.incidents, params.page()?)?;
     Ok(PageOf { report, next })
 }
 
 fn slos(asked: &Asked<'_>, params: &Windowed) -> Result<PageOf<SloReport>, Unanswered> {
-    let mut report = match (params.window(asked.now)?, asked.judged) {
+    let mut report = match (params.span(asked.now)?, asked.judged) {
         (None, Some(judged)) => judged.slo.clone(),
-        (window, _) => match build(asked, Kind::Slo, window, None)? {
+        (span, _) => match judge(asked, Kind::Slo, span, None)? {
             Report::Slo(report) => report,
             Report::Incidents(_) | Report::Timeline(_) => unreachable!("a report is of the kind that was asked for"),
         },
@@ -208,9 +206,7 @@ fn slos(asked: &Asked<'_>, params: &Windowed) -> Result<PageOf<SloReport>, Unans
 }
 
 fn timeline(asked: &Asked<'_>, params: &OfIncidents) -> Result<PageOf<TimelineReport>, Unanswered> {
-    let days = if params.incident.is_some() { 30 } else { 1 };
-    let window = params.window(asked.now)?.unwrap_or_else(|| back(asked.now, 24 * days));
-    let mut report = match build(asked, Kind::Timeline, Some(window), params.incident.clone())? {
+    let mut report = match judge(asked, Kind::Timeline, params.span(asked.now)?, params.incident.as_ref())? {
         Report::Timeline(report) => report,
         Report::Incidents(_) | Report::Slo(_) => unreachable!("a report is of the kind that was asked for"),
     };
@@ -218,12 +214,13 @@ fn timeline(asked: &Asked<'_>, params: &OfIncidents) -> Result<PageOf<TimelineRe
     Ok(PageOf { report, next })
 }
 
-fn build(
-    asked: &Asked<'_>,
-    kind: Kind,
-    window: Option<Window>,
-    incident: Option<String>,
-) -> Result<Report, Unanswered> {
-    let request = Request { kind, window, incident, now: asked.now };
-    Ok(report::build(asked.reader, asked.settings, &request)?)
+/// Judges a window as far as it is not judged yet: by default that of each objective, the last day, or the last 30 for
+/// one incident.
+fn judge(asked: &Asked<'_>, kind: Kind, span: Option<Span>, incident: Option<&String>) -> Result<Report, Unanswered> {
+    let days = if incident.is_some() { 30 } else { 1 };
+    let span = span.or_else(|| (kind != Kind::Slo).then_some(Span::Last(days * 86_400)));
+    let question = Question { kind, span, incident: incident.cloned() };
+    let wait = asked.deadline.saturating_duration_since(Instant::now());
+    let kept = asked.kept.ask(&question, wait)?.ok_or(Unanswered::Busy)?;
+    Ok(kept.found.told()?.report.clone())
 }

@@ -68,7 +68,7 @@ where
     };
     match state.reading.desk.answer(&uri.to_string(), &state.judged, text).await {
         Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text.to_string()).into_response(),
-        Err(why @ (Unanswered::Busy | Unanswered::Store)) => {
+        Err(why @ (Unanswered::Busy | Unanswered::Store | Unanswered::Unfinished(_))) => {
             ([(header::RETRY_AFTER, "5")], problem(status(&why), &why.to_string())).into_response()
         }
         Err(why) => problem(status(&why), &why.to_string()),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use storage::window::Window;
 
 use crate::web::desk::Unanswered;
-use crate::web::span::span;
+use crate::web::span::{Span, span};
 
 /// Entries of a page where nothing else is asked for, and at most.
 const USUAL: usize = 100;
@@ -36,7 +36,7 @@ macro_rules! params {
 
         impl $name {
             /// The window that is asked for, if any.
-            pub(super) fn window(&self, now: Timestamp) -> Result<Option<Window>, Unanswered> {
+            pub(super) fn span(&self, now: Timestamp) -> Result<Option<Span>, Unanswered> {
                 span(self.from.as_deref(), self.until.as_deref(), self.last.as_deref(), now)
             }
 

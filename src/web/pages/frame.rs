@@ -37,17 +37,38 @@ pub(super) struct Page {
     place: Place,
     title: String,
     content: Markup,
+    unfinished: bool,
 }
 
 impl Page {
     /// A page of this title at this place.
     pub(super) fn new(place: Place, title: &str, content: Markup) -> Self {
-        Self { place, title: title.to_owned(), content }
+        Self { place, title: title.to_owned(), content, unfinished: false }
+    }
+
+    /// The same page, of which more can be shown in a moment.
+    pub(super) fn unfinished(self) -> Self {
+        Self { unfinished: true, ..self }
+    }
+
+    /// What is shown while a window is judged for the first time.
+    pub(super) fn waiting(place: Place, title: &str) -> Self {
+        let shown = html! {
+            h1 { (title) }
+            p.lead role="status" { "This window is being judged for the first time. The page comes again by itself, within seconds." }
+            p.quiet { "A long window of many probes takes the longest. The windows that pages offer are judged before anybody asks." }
+        };
+        Self::new(place, title, shown).unfinished()
+    }
+
+    /// Whether more can be shown in a moment.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.unfinished
     }
 
     /// The whole page for readers who came in so: only where there is a login is there a way out.
     pub(super) fn whole(self, reach: Reach) -> Markup {
-        let Self { place, title, content } = self;
+        let Self { place, title, content, .. } = self;
         let top = html! {
             header.top {
                 a.name href="/" { (mark()) "authprobe" }

@@ -1,59 +1,75 @@
 //! One incident: what broke, why, what it cost, and everything that happened around it in order.
 
-use jiff::{SignedDuration, Timestamp};
-use maud::{Markup, html};
-use reports::cause::Cause;
-use reports::cause::Verdict;
+use maud::{Markup, PreEscaped, html};
 use reports::cause::evidence::Evidence;
+use reports::cause::{Cause, Verdict};
+use reports::chart::Chart;
+use reports::full::Story;
 use reports::incident::Incident;
-use reports::input::Input;
-use reports::link;
-use reports::timeline::{self, Item, Kind, Role, Scene};
+use reports::report::Report;
+use reports::timeline::{Item, Kind, Role};
 use reports::wording;
-use storage::sqlite::reader::Series;
-use storage::window::Window;
 
 use crate::web::desk::{Asked, Unanswered};
+use crate::web::kept::{Question, Told, around};
 use crate::web::pages::frame::{Page, Place};
-use crate::web::pages::overview::legend;
+use crate::web::pages::parts::{self, PATIENCE};
 use crate::web::pages::query::{Params, link as address};
-use crate::web::pages::strip::strip;
-use crate::web::pages::{incidents, parts};
-use crate::web::present::{Line, Present};
+use crate::web::span::Span;
 
-/// How far back an incident is looked for that the newest judgement does not know.
-const BACK: SignedDuration = SignedDuration::from_hours(24 * 30);
-/// What is shown before the start of an incident and after its end.
-const BEFORE: SignedDuration = SignedDuration::from_hours(6);
-const AFTER: SignedDuration = SignedDuration::from_mins(10);
-/// Most probes that are drawn.
-const STRIPS: usize = 12;
-/// Most items of the timeline.
-const ITEMS: usize = 300;
+/// What is said of an incident that is not there.
+const UNKNOWN: &str = "there is no such incident in this window";
+/// The window in which an incident is looked for where nothing else is asked for.
+const BACK: &str = "30d";
 
 pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswered> {
     let id = params.id.as_str();
     let judged = asked.judged.and_then(|judged| judged.incidents.incidents.iter().find(|incident| incident.id == id));
-    let incident = match judged {
-        Some(incident) => incident.clone(),
-        None => {
-            let back = asked.now.checked_sub(BACK).unwrap_or(Timestamp::MIN);
-            let window = params.window(asked.now)?.unwrap_or(Window { from: back, until: asked.now });
-            let mut found = incidents::found(asked, window, Some(id))?;
-            found.pop().ok_or_else(|| Unanswered::Unknown("there is no such incident in this window".into()))?
+    let listed = judged.cloned().or_else(|| asked.kept.incident(id));
+    let span = match (params.span(asked.now)?, &listed) {
+        (Some(span), _) => span,
+        (None, Some(incident)) => around(incident),
+        (None, None) => Span::last(BACK).ok_or(Unanswered::Busy)?,
+    };
+    let kept = asked.kept.ask(&Question::story(span, id), PATIENCE)?;
+    let told = kept.as_ref().map(|kept| kept.found.told()).transpose();
+    match (kept.as_ref().zip(told?), listed) {
+        (Some((kept, Told { report: Report::Incidents(report), story, charts })), _) => {
+            let incident = report.incidents.first().ok_or_else(|| Unanswered::Unknown(UNKNOWN.into()))?;
+            let shown = html! {
+                (head(incident, asked))
+                (drawn(charts))
+                (impact(incident))
+                @if let Some(story) = story { (in_order(story)) }
+                (parts::judged(kept.found.at, kept.old))
+            };
+            Ok(whole(incident, shown))
         }
-    };
-    let items = happened(asked, &incident)?;
-    let shown = html! {
+        (Some(_), _) => unreachable!("a report is of the kind that was asked for"),
+        (None, Some(incident)) => {
+            let shown = html! {
+                (head(&incident, asked))
+                p.note role="status" { "Its charts and what happened around it are being made. The page comes again by itself, within seconds." }
+                (impact(&incident))
+            };
+            Ok(whole(&incident, shown).unfinished())
+        }
+        (None, None) => Ok(Page::waiting(Place::Incidents, "Incident")),
+    }
+}
+
+fn whole(incident: &Incident, shown: Markup) -> Page {
+    Page::new(Place::Incidents, &format!("Incident {}", parts::text(&incident.id)), shown)
+}
+
+/// What is known from the list of incidents alone.
+fn head(incident: &Incident, asked: &Asked<'_>) -> Markup {
+    html! {
         p.crumbs { a href="/incidents" { "Incidents" } " › " (parts::text(&incident.id)) }
-        h1 { (parts::broken(&incident)) (if incident.end.is_none() { " fails" } else { " failed" }) }
-        (summary(&incident, asked))
-        (causes(&incident))
-        (charts(&strips(asked, &incident)?))
-        (impact(&incident))
-        (in_order(&items))
-    };
-    Ok(Page::new(Place::Incidents, &format!("Incident {}", parts::text(&incident.id)), shown))
+        h1 { (parts::broken(incident)) (if incident.end.is_none() { " fails" } else { " failed" }) }
+        (summary(incident, asked))
+        (causes(incident))
+    }
 }
 
 /// What a reader knows after ten seconds.
@@ -207,81 +223,29 @@ fn impact(incident: &Incident) -> Markup {
     }
 }
 
-/// A drawing and what it shows.
-struct Drawn {
-    title: String,
-    svg: Markup,
-}
-
-/// How the failing probes did around an incident, each in a strip.
-fn strips(asked: &Asked<'_>, incident: &Incident) -> Result<Vec<Drawn>, Unanswered> {
-    let end = incident.end.map_or(asked.now, |end| end.hi);
-    let around = (end.duration_since(incident.start.lo) / 2).max(SignedDuration::from_secs(10));
-    let from = incident.start.lo.checked_sub(around).unwrap_or(Timestamp::MIN);
-    let until = end.checked_add(around).unwrap_or(Timestamp::MAX).min(asked.now);
-    let Ok(window) = Window::new(from, until) else { return Ok(Vec::new()) };
-    let present = Present::look(asked, Some(window), None)?;
-    let failing = |series: &Series| {
-        incident.episodes.iter().any(|episode| {
-            let same = episode.target == series.target && episode.probe == series.probe;
-            same && episode.agent == series.agent
-        })
-    };
-    let lines = present.lines.iter().filter(|line| failing(&line.series)).take(STRIPS);
-    let drawn = lines.map(|Line { series, .. }| Drawn {
-        title: format!("{}/{}", series.target, series.probe),
-        svg: strip(&present.strip(series, asked), window),
-    });
-    Ok(drawn.collect())
-}
-
-/// Drawings that authprobe itself has made.
-fn charts(drawn: &[Drawn]) -> Markup {
+/// The charts of the report. Their titles are drawn; what is seen on each is told to those who do not see it.
+fn drawn(charts: &[Chart]) -> Markup {
     html! {
-        @if !drawn.is_empty() {
+        @if !charts.is_empty() {
             section aria-labelledby="charts" {
                 h2 #charts { "How it went" }
-                @for Drawn { title, svg } in drawn { figure { figcaption { (parts::text(title)) } (svg) } }
-                (legend())
+                @for chart in charts {
+                    figure {
+                        figcaption.unseen { (parts::text(&chart.title)) ": " (parts::text(&chart.alt)) }
+                        // authprobe itself has drawn it: what comes from outside is escaped in it.
+                        div.drawing tabindex="0" role="group" aria-label=(parts::text(&chart.title)) { (PreEscaped(&chart.svg)) }
+                    }
+                }
             }
         }
     }
 }
 
-/// What happened around an incident, without what has nothing to do with it.
-fn happened(asked: &Asked<'_>, incident: &Incident) -> Result<Vec<Item>, Unanswered> {
-    let until = incident.closed_at.unwrap_or(asked.now).checked_add(AFTER).unwrap_or(Timestamp::MAX);
-    let mut window = Window { from: incident.start.lo.checked_sub(BEFORE).unwrap_or(Timestamp::MIN), until };
-    let mut changes = asked.reader.changes(Some(window))?;
-    let missing = |changes: &[storage::record::Change]| {
-        let named = incident.causes.first().filter(|_| incident.verdict == Verdict::Change);
-        named.is_some_and(|cause| cause.changes.iter().any(|id| changes.iter().all(|change| change.id != *id)))
-    };
-    if missing(&changes) {
-        // What lay dormant may be long ago.
-        window.from = incident.start.lo.checked_sub(BACK).unwrap_or(Timestamp::MIN);
-        changes = asked.reader.changes(Some(window))?;
-    }
-    link::apply(&asked.settings.links, &mut changes);
-    let gaps = asked.reader.gaps(Some(window))?;
-    let input = Input { changes, gaps, ..Input::default() };
-    let scene = Scene {
-        input: &input,
-        settings: asked.settings,
-        incidents: std::slice::from_ref(incident),
-        one: true,
-        beside: &[],
-        firings: &[],
-        window,
-    };
-    Ok(timeline::tell(&scene).items)
-}
-
-fn in_order(items: &[Item]) -> Markup {
+fn in_order(Story { items, left_out, .. }: &Story) -> Markup {
     html! {
         section aria-labelledby="timeline" {
             h2 #timeline { "In order" }
-            ol.timeline { @for item in items.iter().take(ITEMS) {
+            ol.timeline { @for item in items {
                 @let (class, role) = role(item);
                 li class=(class) {
                     time datetime=(item.at.lo) { (wording::interval(item.at)) }
@@ -292,7 +256,7 @@ fn in_order(items: &[Item]) -> Markup {
                     }
                 }
             } }
-            @if items.len() > ITEMS { p.note { "Further items are left out: " (items.len() - ITEMS) "." } }
+            @if *left_out > 0 { p.note { "Further items are left out: " (left_out) "." } }
         }
     }
 }

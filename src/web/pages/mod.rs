@@ -15,14 +15,17 @@ mod slos;
 mod strip;
 mod target;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Query, State as Given};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use maud::html;
+use reports::chart::ink;
 
 use crate::web::access::Reach;
 use crate::web::desk::{Asked, Unanswered};
@@ -60,16 +63,19 @@ pub(super) fn guarded() -> Router<Arc<State>> {
 
 /// What everybody may see: how to come in, and how it looks.
 pub(super) fn open() -> Router<Arc<State>> {
-    let asset = |kind: &'static str, text: &'static str| {
+    let asset = |kind: &'static str, text: Cow<'static, str>| {
+        let text: Bytes = text.into_owned().into();
         get(move || async move {
             ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=300")], text).into_response()
         })
     };
+    // Charts keep their colours by themselves.
+    let style = format!("{}{}", include_str!("style.css"), ink::style_sheet());
     Router::new()
         .route("/login", get(login::page).post(login::enter))
-        .route("/assets/style.css", asset("text/css; charset=utf-8", include_str!("style.css")))
-        .route("/assets/live.js", asset("text/javascript; charset=utf-8", include_str!("live.js")))
-        .route("/favicon.svg", asset("image/svg+xml", include_str!("icon.svg")))
+        .route("/assets/style.css", asset("text/css; charset=utf-8", style.into()))
+        .route("/assets/live.js", asset("text/javascript; charset=utf-8", include_str!("live.js").into()))
+        .route("/favicon.svg", asset("image/svg+xml", include_str!("icon.svg").into()))
 }
 
 /// A page that says what is wrong.
@@ -82,7 +88,9 @@ pub(super) fn failed(why: &Unanswered, reach: Reach) -> Response {
     };
     let page = Html(Page::new(Place::Elsewhere, "Not shown", shown).whole(reach).into_string());
     match why {
-        Unanswered::Busy | Unanswered::Store => (status, [(header::RETRY_AFTER, "5")], page).into_response(),
+        Unanswered::Busy | Unanswered::Store | Unanswered::Unfinished(_) => {
+            (status, [(header::RETRY_AFTER, "5")], page).into_response()
+        }
         Unanswered::Wrong(_) | Unanswered::Unknown(_) => (status, page).into_response(),
     }
 }
@@ -92,19 +100,25 @@ pub(super) fn status(why: &Unanswered) -> StatusCode {
     match why {
         Unanswered::Wrong(_) => StatusCode::BAD_REQUEST,
         Unanswered::Unknown(_) => StatusCode::NOT_FOUND,
-        Unanswered::Busy | Unanswered::Store => StatusCode::SERVICE_UNAVAILABLE,
+        Unanswered::Busy | Unanswered::Store | Unanswered::Unfinished(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 async fn show(state: &State, uri: Uri, params: Params, make: Make) -> Response {
     let reach = state.reading.access.reach;
-    let answer = state
-        .reading
-        .desk
-        .answer(&uri.to_string(), &state.judged, move |asked| Ok(make(asked, &params)?.whole(reach).into_string()))
-        .await;
+    let work = move |asked: &Asked<'_>| {
+        let page = make(asked, &params)?;
+        let unfinished = page.is_unfinished();
+        let text = page.whole(reach).into_string();
+        if unfinished { Err(Unanswered::Unfinished(text)) } else { Ok(text) }
+    };
+    let answer = state.reading.desk.answer(&uri.to_string(), &state.judged, work).await;
     match answer {
         Ok(page) => Html(page.to_string()).into_response(),
+        // The browser asks again by itself.
+        Err(Unanswered::Unfinished(page)) => {
+            (StatusCode::ACCEPTED, [(header::REFRESH, "1")], Html(page)).into_response()
+        }
         Err(why) => failed(&why, reach),
     }
 }

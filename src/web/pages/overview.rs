@@ -5,13 +5,14 @@ use std::cmp::Reverse;
 use maud::{Markup, html};
 use reports::incident::Incident;
 use reports::wording;
+use storage::window::Window;
 
 use crate::web::desk::{Asked, Unanswered};
 use crate::web::pages::frame::{Page, Place};
 use crate::web::pages::query::{Params, link};
 use crate::web::pages::strip::strip;
 use crate::web::pages::{incidents, parts};
-use crate::web::present::{Line, Present, Standing};
+use crate::web::present::{CELLS, Cell, Line, Present, Standing};
 
 /// Incidents that are told of at the top.
 const TOLD: usize = 3;
@@ -26,6 +27,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswere
     let incidents: &[Incident] = asked.judged.map_or(&[], |judged| &judged.incidents.incidents);
     let mut over: Vec<&Incident> = incidents.iter().filter(|incident| incident.end.is_some()).collect();
     over.sort_by_key(|incident| Reverse(incident.end));
+    let table = table(&present, params, asked)?;
     let shown = html! {
         h1.unseen { "Overview" }
         (headline(incidents, &present, asked))
@@ -44,15 +46,14 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswere
         @if !over.is_empty() {
             section aria-labelledby="over" {
                 h2 #over { "Incidents that are over" }
-                (incidents::table(over.get(..over.len().min(OVER)).unwrap_or_default(), asked.now))
+                (incidents::table(over.get(..over.len().min(OVER)).unwrap_or_default()))
                 @if over.len() > OVER { p { a href="/incidents" { "All incidents of the last day" } } }
             }
         }
         section aria-labelledby="probes" {
             h2 #probes { "Probes" }
             (parts::windows("/", params, present.window))
-            @if present.cut { p.note { "There were too many failures to draw each: the strips show those of incidents." } }
-            (table(&present, params, asked))
+            (table)
             (parts::pages("/", params, present.lines.len()))
             (legend())
         }
@@ -76,17 +77,17 @@ fn headline(incidents: &[Incident], present: &Present, asked: &Asked<'_>) -> Mar
         @if !open.is_empty() {
             div.lead.alarm {
                 p.says { strong { (open.len()) @if open.len() == 1 { " incident is open" } @else { " incidents are open" } } }
-                ul { @for incident in open.iter().take(TOLD) { li { (sentence(incident, asked)) } } }
+                ul { @for incident in open.iter().take(TOLD) { li { (sentence(incident)) } } }
                 @if open.len() > TOLD { p { a href="/incidents" { "All incidents" } } }
             }
         }
     }
 }
 
-fn sentence(incident: &Incident, asked: &Asked<'_>) -> Markup {
+fn sentence(incident: &Incident) -> Markup {
     html! {
         (parts::severity(incident.severity)) " "
-        a href=(parts::incident_link(incident, asked.now)) { (parts::broken(incident)) }
+        a href=(parts::incident_link(incident)) { (parts::broken(incident)) }
         " fails since " (parts::moment(incident.start.middle())) ". "
         @match incident.causes.first().filter(|_| incident.blame() != "none" && incident.blame() != "ambiguous") {
             Some(cause) => { span.cause { "Likely cause: " (parts::text(&cause.says)) " (" (parts::chance(cause.probability)) ")" } },
@@ -95,21 +96,24 @@ fn sentence(incident: &Incident, asked: &Asked<'_>) -> Markup {
     }
 }
 
-fn table(present: &Present, params: &Params, asked: &Asked<'_>) -> Markup {
-    html! {
+/// The rows of one page of the list.
+pub(super) fn table(present: &Present, params: &Params, asked: &Asked<'_>) -> Result<Markup, Unanswered> {
+    let lines = parts::page_of(&present.lines, params);
+    let strips = present.strips(lines.iter().map(|line| &line.series), asked)?;
+    Ok(html! {
         div.wide tabindex="0" role="group" aria-label="Probes" {
             table {
                 thead { tr {
                     th scope="col" { "Target" } th scope="col" { "Probe" } th scope="col" { "Status" } th scope="col" { "Budget left" }
-                    th scope="col" { "Last " (wording::duration(present.window.length())) } th scope="col" { "Newest" }
+                    th scope="col" { (wording::duration(present.window.length())) } th scope="col" { "Newest" }
                 } }
-                tbody { @for line in parts::page_of(&present.lines, params) { (row(line, present, asked)) } }
+                tbody { @for line in lines { (row(line, &strips.of(&line.series), present.window)) } }
             }
         }
-    }
+    })
 }
 
-fn row(line: &Line, present: &Present, asked: &Asked<'_>) -> Markup {
+fn row(line: &Line, cells: &[Cell; CELLS], window: Window) -> Markup {
     let series = &line.series;
     let here = [("target", series.target.as_str())];
     let results = [("target", series.target.as_str()), ("probe", series.probe.as_str())];
@@ -128,15 +132,10 @@ fn row(line: &Line, present: &Present, asked: &Asked<'_>) -> Markup {
                 @if let Some(reason) = line.reason { " " span.quiet { (reason) } }
             }
             td { (parts::budget(line.budget)) }
-            td { (strip(&present.strip(series, asked), present.window)) }
+            td { (strip(cells, window)) }
             td.quiet { (parts::moment(series.last)) }
         }
     }
-}
-
-/// The rows of one target, for its own page.
-pub(super) fn of_target(present: &Present, params: &Params, asked: &Asked<'_>) -> Markup {
-    table(present, params, asked)
 }
 
 /// What the shapes of a strip mean.
@@ -144,7 +143,7 @@ pub(super) fn legend() -> Markup {
     html! {
         ul.legend aria-label="What the strips show" {
             @for (class, name) in [
-                ("good", "well"), ("warn", "some failed"), ("bad", "half or more failed"), ("unclear", "skipped, or the prober's fault"), ("none", "nothing known"),
+                ("good", "well"), ("warn", "1 in 100 or more failed"), ("bad", "half or more failed"), ("unclear", "skipped, or the prober's fault"), ("none", "nothing known"),
             ] {
                 li { svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true" { rect class=(class) width="12" height="12" rx="2" {} } (name) }
             }

@@ -1,5 +1,7 @@
 //! Pieces that several pages are made of.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use maud::{Markup, html};
 use reports::incident::{Incident, Severity};
@@ -9,9 +11,13 @@ use reports::wording;
 use storage::record::Outcome;
 use storage::window::Window;
 
+use crate::web::kept::{WINDOWS, around};
 use crate::web::pages::query::{ENTRIES, Params, link};
 use crate::web::present::Standing;
+use crate::web::span::Span;
 
+/// How long a page waits for what is judged: two of them are made at once, and each is there in a fifth of a second.
+pub(super) const PATIENCE: Duration = Duration::from_millis(120);
 /// Characters of a text from outside that are shown.
 const SHOWN: usize = 400;
 
@@ -134,17 +140,24 @@ pub(super) fn broken(incident: &Incident) -> String {
 }
 
 /// Where an incident is told of.
-pub(super) fn incident_link(incident: &Incident, now: Timestamp) -> String {
-    let hours = jiff::SignedDuration::from_hours(24);
-    let from = incident.start.lo.checked_sub(hours).unwrap_or(Timestamp::MIN);
-    let until = incident.end.map_or(now, |end| end.hi).checked_add(hours).unwrap_or(Timestamp::MAX);
-    let from = at_second(from).to_string();
-    let until = at_second(until).to_string();
-    let mut fields = vec![("id", incident.id.as_str()), ("from", from.as_str())];
-    if incident.end.is_some() {
-        fields.push(("until", until.as_str()));
+pub(super) fn incident_link(incident: &Incident) -> String {
+    let mut fields = vec![("id", incident.id.clone())];
+    match around(incident) {
+        Span::Last(_) => (),
+        Span::Since(from) => fields.push(("from", from.to_string())),
+        Span::Fixed(from, until) => fields.extend([("from", from.to_string()), ("until", until.to_string())]),
     }
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     link("/incident", &fields)
+}
+
+/// When what a page shows was judged.
+pub(super) fn judged(at: Timestamp, old: bool) -> Markup {
+    html! {
+        p.quiet {
+            "Judged at " (moment(at)) @if old { ", and being judged again: load the page again to see it anew" } "."
+        }
+    }
 }
 
 /// The windows to choose from, and the address that stays.
@@ -154,7 +167,7 @@ pub(super) fn windows(path: &str, params: &Params, window: Window) -> Markup {
             p { span { "From " (moment(window.from)) } span { " until " (moment(window.until)) } }
             nav aria-label="Window" {
                 ul {
-                    @for last in ["1h", "6h", "24h", "7d", "30d", "90d"] {
+                    @for last in WINDOWS {
                         li { a href=(params.at_last(path, last)) aria-current=[(params.last() == last).then_some("true")] { (last) } }
                     }
                     li { a href=(params.at_window(path, window)) { "Permalink" } }
@@ -182,10 +195,6 @@ pub(super) fn pages(path: &str, params: &Params, count: usize) -> Markup {
             }
         }
     }
-}
-
-fn at_second(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use storage::window::Window;
 use url::form_urlencoded::Serializer;
 
 use crate::web::desk::Unanswered;
-use crate::web::span::span;
+use crate::web::span::{Span, span};
 
 /// Entries of a page.
 pub(super) const ENTRIES: usize = 50;
@@ -39,6 +39,14 @@ impl Params {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn window(&self, now: Timestamp) -> Result<Option<Window>, Unanswered> {
+        Ok(self.span(now)?.map(|span| span.window(now)))
+    }
+
+    /// The same as it was asked.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn span(&self, now: Timestamp) -> Result<Option<Span>, Unanswered> {
         let given = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned());
         span(given(&self.from).as_deref(), given(&self.until).as_deref(), given(&self.last).as_deref(), now)
     }

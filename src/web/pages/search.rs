@@ -71,7 +71,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswere
             }
             section aria-labelledby="incidents" {
                 h2 #incidents { "Incidents of the last day" }
-                (incidents::table(incidents.get(..incidents.len().min(ENTRIES)).unwrap_or_default(), asked.now))
+                (incidents::table(incidents.get(..incidents.len().min(ENTRIES)).unwrap_or_default()))
                 (left_out(incidents.len()))
             }
             section aria-labelledby="changes" {

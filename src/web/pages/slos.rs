@@ -1,28 +1,31 @@
 //! The objectives and how they are kept.
 
 use maud::{Markup, html};
-use reports::report::{self, Kind, Report, Request};
+use reports::report::{Kind, Report};
 use reports::slo::Judged;
 use reports::wording;
 
 use crate::web::desk::{Asked, Unanswered};
+use crate::web::kept::Question;
 use crate::web::pages::frame::{Page, Place};
-use crate::web::pages::parts;
+use crate::web::pages::parts::{self, PATIENCE};
 use crate::web::pages::query::Params;
 
 pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswered> {
-    let own;
-    let slo = match (params.window(asked.now)?, asked.judged) {
-        (None, Some(judged)) => &judged.slo,
-        (None, None) => return Err(Unanswered::Busy),
-        (Some(window), _) => {
-            let request = Request { kind: Kind::Slo, window: Some(window), incident: None, now: asked.now };
-            let Report::Slo(report) = report::build(asked.reader, asked.settings, &request)? else {
-                unreachable!("a report is of the kind that was asked for")
-            };
-            own = report;
-            &own
-        }
+    let kept = match params.span(asked.now)? {
+        None => None,
+        Some(span) => match asked.kept.ask(&Question::list(Kind::Slo, span), PATIENCE)? {
+            None => return Ok(Page::waiting(Place::Slos, "Objectives")),
+            kept => kept,
+        },
+    };
+    let (at, old, slo) = match (&kept, asked.judged) {
+        (Some(kept), _) => match &kept.found.told()?.report {
+            Report::Slo(report) => (kept.found.at, kept.old, report),
+            Report::Incidents(_) | Report::Timeline(_) => unreachable!("a report is of the kind that was asked for"),
+        },
+        (None, Some(judged)) => (judged.at, false, &judged.slo),
+        (None, None) => return Ok(Page::waiting(Place::Slos, "Objectives")),
     };
     let shown = html! {
         h1 { "Objectives" }
@@ -30,6 +33,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswere
         @if slo.slos.is_empty() { p { "The configuration has no objectives: they stand under " code { "slos:" } "." } }
         div.cards { @for judged in parts::page_of(&slo.slos, params) { (card(judged)) } }
         (parts::pages("/slos", params, slo.slos.len()))
+        (parts::judged(at, old))
     };
     Ok(Page::new(Place::Slos, "Objectives", shown))
 }

@@ -29,6 +29,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswere
     changes.truncate(CHANGES);
     let incidents = asked.judged.into_iter().flat_map(|judged| &judged.incidents.incidents);
     let incidents: Vec<_> = incidents.filter(|incident| incident.targets().contains(name)).collect();
+    let probes = overview::table(&present, params, asked)?;
     let here = [("target", name)];
     let shown = html! {
         h1 { (parts::text(name)) }
@@ -36,13 +37,13 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswere
         (parts::windows("/target", params, present.window))
         section aria-labelledby="probes" {
             h2 #probes { "Probes" }
-            (overview::of_target(&present, params, asked))
+            (probes)
             (parts::pages("/target", params, present.lines.len()))
             (overview::legend())
         }
         section aria-labelledby="incidents" {
             h2 #incidents { "Incidents of the last day" }
-            (incidents::table(&incidents, asked.now))
+            (incidents::table(&incidents))
         }
         section aria-labelledby="changes" {
             h2 #changes { "Changes in this window" }

@@ -18,7 +18,7 @@ use storage::window::Window;
 
 use crate::fixtures::{records, window};
 use crate::model::{Model, key};
-use crate::reading::{failures, results, results_by_time};
+use crate::reading::{failures, hourly, last_failures, results, results_by_time};
 
 /// What is done to a store.
 #[derive(Debug, Clone)]
@@ -199,6 +199,12 @@ fn windowed(reader: &Reader, model: &Model, window: Option<Window>) -> Result<()
     prop_assert_eq!(reader.gaps(window).unwrap(), model.gaps(window));
     prop_assert_eq!(reader.verdicts(window).unwrap(), model.verdicts(window));
     prop_assert_eq!(failures(reader, window), model.failures(window));
+    if let Some(window) = window {
+        // Of a series without results, the sums of those that it had may still be there.
+        let keys = model.series();
+        prop_assert_eq!(last_failures(reader, &keys, window), model.failures(Some(window)));
+        prop_assert_eq!(hourly(reader, &keys, window), model.hourly(window));
+    }
     prop_assert_eq!(reader.tally(None, window).unwrap(), model.tally(None, window));
     let exact = reader.exact_latency(None, window, &QUANTILES).unwrap();
     prop_assert_eq!(exact, quantiles(model.durations(window, false)));

@@ -180,6 +180,30 @@ impl Model {
         failures
     }
 
+    /// Every series that ever had a result of which something is left.
+    pub(crate) fn series(&self) -> Vec<SeriesKey> {
+        let all: BTreeSet<&SeriesKey> = self.results.keys().chain(self.dropped.keys()).map(|(key, _)| key).collect();
+        all.into_iter().cloned().collect()
+    }
+
+    /// How the results of each hour that a window touches ended: of each series, all, failed, unclear.
+    pub(crate) fn hourly(&self, window: Window) -> BTreeMap<(SeriesKey, i64), (u64, u64, u64)> {
+        let hour = |time: Timestamp| (time.as_nanosecond().div_euclid(3_600_000_000_000)) as i64;
+        // A window that ends within a millisecond reaches to its end.
+        let last = window.until - SignedDuration::from_nanos(1);
+        let touched = hour(window.from)..=hour(last);
+        let mut hours: BTreeMap<(SeriesKey, i64), (u64, u64, u64)> = BTreeMap::new();
+        for ((key, time), result) in self.results.iter().chain(&self.dropped) {
+            if touched.contains(&hour(*time)) {
+                let ended = hours.entry((key.clone(), hour(*time))).or_default();
+                ended.0 += 1;
+                ended.1 += u64::from(result.outcome == Outcome::Failure);
+                ended.2 += u64::from(matches!(result.outcome, Outcome::Skipped | Outcome::Invalid));
+            }
+        }
+        hours
+    }
+
     pub(crate) fn results(&self, window: Option<Window>) -> Vec<ProbeResult> {
         self.results.values().filter(|result| window.is_none_or(|w| w.contains(result.time))).cloned().collect()
     }

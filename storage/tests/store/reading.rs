@@ -1,5 +1,6 @@
 //! What is read of a store: in pages, to the end or not, and as lines.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use proptest::prelude::*;
 use storage::interchange;
 use storage::record::{Change, Outcome, ProbeResult, Record};
 use storage::sqlite::reader::executions::Execution;
+use storage::sqlite::reader::hourly::Ended;
 use storage::sqlite::reader::{Reader, SeriesKey};
 use storage::sqlite::writer::{Writer, derived_id};
 use storage::window::Window;
@@ -167,4 +169,36 @@ pub(crate) fn failures(
     assert!(all.is_sorted_by_key(|(time, ..)| *time));
     all.sort();
     all
+}
+
+/// The same read from the end, whole and cut: sorted, too.
+pub(crate) fn last_failures(
+    reader: &Reader,
+    series: &[SeriesKey],
+    window: Window,
+) -> Vec<(Timestamp, SeriesKey, Outcome, Option<String>)> {
+    let read = |series, limit| reader.last_failures(series, None, window, limit).unwrap();
+    let all = read(Some(series), 1000);
+    assert!(all.iter().rev().is_sorted_by_key(|failure| failure.time));
+    assert_eq!(read(None, 3), all.get(..all.len().min(3)).unwrap());
+    let mut all: Vec<_> = all
+        .into_iter()
+        .map(|failure| (failure.time, (*failure.series).clone(), failure.outcome, failure.detail))
+        .collect();
+    all.sort();
+    all
+}
+
+/// How the results of each hour ended: of each series, all, failed, unclear.
+pub(crate) fn hourly(
+    reader: &Reader,
+    series: &[SeriesKey],
+    window: Window,
+) -> BTreeMap<(SeriesKey, i64), (u64, u64, u64)> {
+    let hours = reader.hourly(series, window).unwrap();
+    let told = series.iter().zip(hours).flat_map(|(key, hours)| {
+        let one = |(hour, ended): (i64, Ended)| ((key.clone(), hour), (ended.results, ended.failed, ended.unclear));
+        hours.into_iter().map(one).collect::<Vec<_>>()
+    });
+    told.collect()
 }

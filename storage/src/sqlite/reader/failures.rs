@@ -1,14 +1,14 @@
 //! Lists the results that did not succeed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::results::UNKNOWN;
-use super::{Reader, SeriesKey};
+use super::{Reader, Series, SeriesKey};
 use crate::error::Error;
 use crate::record::{Outcome, Reason};
 use crate::window::{Window, at_millisecond};
@@ -81,6 +81,71 @@ impl Reader {
         }
     }
 
+    /// The last results of a window that did not succeed, of some series or all, that ended so or anyhow: the newest
+    /// first, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn last_failures(
+        &self,
+        series: Option<&[SeriesKey]>,
+        outcome: Option<Outcome>,
+        window: Window,
+        limit: usize,
+    ) -> Result<Vec<Failure>, Error> {
+        let wanted = series.map(|keys| keys.iter().collect::<HashSet<_>>());
+        let mut members = self.members(None)?;
+        members.retain(|member| wanted.as_ref().is_none_or(|wanted| wanted.contains(&member.key)));
+        let ids = serde_json::Value::from(members.iter().map(|member| member.series).collect::<Vec<i64>>()).to_string();
+        let names: HashMap<i64, Arc<SeriesKey>> =
+            members.into_iter().map(|member| (member.series, Arc::new(member.key))).collect();
+        let (from_ms, until_ms) = super::bounds(Some(window));
+        let some = if wanted.is_some() { "AND series IN (SELECT value FROM json_each(?6))" } else { "AND ?6 <> ''" };
+        let sql = format!(
+            "SELECT time_ms, series, outcome, reason, status, took_us, text
+             FROM noted LEFT JOIN detail ON detail.id = noted.detail
+             WHERE time_ms >= ?1 AND time_ms < ?2 AND outcome <> ?3 AND (?4 IS NULL OR outcome = ?4) {some}
+             ORDER BY time_ms DESC, series DESC LIMIT ?5"
+        );
+        let noted: Vec<Noted> = self.snapshot(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let (success, outcome) = (Outcome::Success.code(), outcome.map(Outcome::code));
+            let rows =
+                statement.query_map(params![from_ms, until_ms, success, outcome, limit, ids], |row| Noted::of(row))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })?;
+        let failure = |noted: &Noted| noted.failure(Arc::clone(names.get(&noted.series)?));
+        noted.iter().map(|noted| failure(noted).ok_or_else(|| self.damaged(UNKNOWN))).collect()
+    }
+
+    /// How and why the newest result of each of these series ended, of those that did not succeed.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn ended_badly(&self, series: &[Series]) -> Result<HashMap<SeriesKey, (Outcome, Option<Reason>)>, Error> {
+        let ids: HashMap<SeriesKey, i64> =
+            self.members(None)?.into_iter().map(|member| (member.key, member.series)).collect();
+        let mut ended = HashMap::new();
+        for series in series {
+            let key = series.key();
+            let Some(id) = ids.get(&key) else { continue };
+            let last_ms = series.last.as_millisecond();
+            let newest: Option<(u8, Option<u8>)> = self.snapshot(|connection| {
+                let mut statement = connection
+                    .prepare_cached("SELECT outcome, reason FROM noted WHERE time_ms = ?1 AND series = ?2")?;
+                Ok(statement.query_row(params![last_ms, id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+            })?;
+            let Some((outcome, reason)) = newest else { continue };
+            let outcome = Outcome::from_code(outcome).ok_or_else(|| self.damaged(UNKNOWN))?;
+            if outcome != Outcome::Success {
+                ended.insert(key, (outcome, reason.and_then(Reason::from_code)));
+            }
+        }
+        Ok(ended)
+    }
+
     fn noted(&self, after: (i64, i64), until_ms: i64) -> Result<Vec<Noted>, Error> {
         self.snapshot(|connection| {
             let mut statement = connection.prepare_cached(
@@ -90,23 +155,26 @@ impl Reader {
                  ORDER BY time_ms, series LIMIT ?5",
             )?;
             let success = Outcome::Success.code();
-            let rows = statement.query_map(params![after.0, after.1, until_ms, success, PAGE], |row| {
-                Ok(Noted {
-                    time_ms: row.get(0)?,
-                    series: row.get(1)?,
-                    outcome: row.get(2)?,
-                    reason: row.get(3)?,
-                    status: row.get(4)?,
-                    took_us: row.get(5)?,
-                    detail: row.get(6)?,
-                })
-            })?;
+            let rows = statement.query_map(params![after.0, after.1, until_ms, success, PAGE], |row| Noted::of(row))?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
 }
 
 impl Noted {
+    /// The row that a question gave.
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            time_ms: row.get(0)?,
+            series: row.get(1)?,
+            outcome: row.get(2)?,
+            reason: row.get(3)?,
+            status: row.get(4)?,
+            took_us: row.get(5)?,
+            detail: row.get(6)?,
+        })
+    }
+
     /// The failure; none where a word of it is not known.
     fn failure(&self, series: Arc<SeriesKey>) -> Option<Failure> {
         let reason = match self.reason {

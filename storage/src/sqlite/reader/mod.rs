@@ -2,6 +2,7 @@
 
 pub mod executions;
 pub mod failures;
+pub mod hourly;
 pub mod outlines;
 pub mod stats;
 pub mod tally;
