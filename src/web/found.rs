@@ -1,5 +1,6 @@
 //! Finds single results in the store: page by page, and never more than somebody waits for.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
@@ -14,6 +15,8 @@ use crate::web::desk::{Asked, Unanswered};
 
 /// Series up to this number are read one by one; more are read together.
 const FEW: usize = 8;
+/// Series that are read one by one where their newest results are all that is wanted.
+const MANY: usize = 250;
 /// The first stretch that is looked at when the newest results are wanted; each further one is twice as long.
 const FIRST: SignedDuration = SignedDuration::from_mins(10);
 
@@ -143,6 +146,15 @@ pub(super) fn newest(
     let keys: Vec<SeriesKey> = series.iter().map(Series::key).collect();
     let mut found: Vec<ProbeResult> = Vec::new();
     let mut length = FIRST;
+    if keys.len() > FEW && until == behind {
+        let (last, newest) = latest(series, limit + 1);
+        let begin = last.max(from);
+        if newest.len() <= MANY && begin < until {
+            found
+                .extend(read_each(asked, filter, &newest, Window { from: begin, until }, limit + 1)?.into_iter().rev());
+            until = begin;
+        }
+    }
     while found.len() <= limit && from < until {
         let begin = until.checked_sub(length).unwrap_or(Timestamp::MIN).max(from);
         let part = read(asked, filter, &keys, Window { from: begin, until }, limit + 1 - found.len())?;
@@ -205,6 +217,15 @@ fn whole(mut found: Vec<ProbeResult>, limit: usize) -> (Vec<ProbeResult>, Option
     (found, next)
 }
 
+/// The series of which the newest results are, and the moment from which on those of them are the newest of all: each has
+/// one since then.
+fn latest(mut series: Vec<Series>, count: usize) -> (Timestamp, Vec<SeriesKey>) {
+    series.sort_by_key(|series| Reverse(series.last));
+    let since = series.get(count - 1).or(series.last()).map_or(Timestamp::MIN, |series| series.last);
+    let newest = series.iter().take_while(|series| series.last >= since);
+    (since, newest.map(Series::key).collect())
+}
+
 /// The last results of a stretch by time, as many as there is room for.
 fn read(
     asked: &Asked<'_>,
@@ -213,24 +234,25 @@ fn read(
     window: Window,
     room: usize,
 ) -> Result<Vec<ProbeResult>, Unanswered> {
-    let keep = |part: &mut VecDeque<ProbeResult>, result: ProbeResult| {
-        if filter.takes_result(&result) {
-            if part.len() == room {
-                part.pop_front();
-            }
-            part.push_back(result);
-        }
-        if Instant::now() < asked.deadline { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    };
-    let mut part = VecDeque::new();
     if keys.len() > FEW {
-        asked.reader.results_by_time(Some(window), |result| keep(&mut part, result))?;
+        let mut part = VecDeque::new();
+        asked.reader.results_by_time(Some(window), |result| keep(asked, filter, room, &mut part, result))?;
         return Ok(part.into());
     }
-    // Each series on its own is much less than all; they are put in order afterwards.
-    let mut all = Vec::new();
+    read_each(asked, filter, keys, window, room)
+}
+
+/// The same of each series on its own, which is much less than all; they are put in order afterwards.
+fn read_each(
+    asked: &Asked<'_>,
+    filter: &Filter,
+    keys: &[SeriesKey],
+    window: Window,
+    room: usize,
+) -> Result<Vec<ProbeResult>, Unanswered> {
+    let (mut part, mut all) = (VecDeque::new(), Vec::new());
     for key in keys {
-        asked.reader.results(Some(key), Some(window), |result| keep(&mut part, result))?;
+        asked.reader.results(Some(key), Some(window), |result| keep(asked, filter, room, &mut part, result))?;
         all.extend(part.drain(..));
     }
     all.sort_by(|a, b| (a.time, &a.target, &a.probe, &a.agent).cmp(&(b.time, &b.target, &b.probe, &b.agent)));
@@ -238,8 +260,27 @@ fn read(
     Ok(all.split_off(spare))
 }
 
+/// Keeps a result that is wanted, and of more than there is room for the last.
+fn keep(
+    asked: &Asked<'_>,
+    filter: &Filter,
+    room: usize,
+    part: &mut VecDeque<ProbeResult>,
+    result: ProbeResult,
+) -> ControlFlow<()> {
+    if filter.takes_result(&result) {
+        if part.len() == room {
+            part.pop_front();
+        }
+        part.push_back(result);
+    }
+    if Instant::now() < asked.deadline { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+}
+
 #[cfg(test)]
 mod tests {
+    use storage::record::{Expect, ProbeKind, Variant};
+
     use super::*;
 
     #[test]
@@ -250,5 +291,30 @@ mod tests {
         for text in ["", "-", "1", "x-1", "1-x", "1--1"] {
             assert_eq!(Cursor::read(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_newest_results_are_of_the_series_that_ended_last() {
+        let series = |number: i64| Series {
+            target: number.to_string(),
+            probe: "login".into(),
+            agent: "local".into(),
+            kind: ProbeKind::Login,
+            expect: Expect::Allow,
+            variant: Variant::Valid,
+            first: Timestamp::UNIX_EPOCH,
+            // Two end at each moment.
+            last: Timestamp::from_second(number / 2).unwrap(),
+            every_s: None,
+            count: 1,
+        };
+        let names = |count| {
+            let (since, keys) = latest((0..20).map(series).collect(), count);
+            (since.as_second(), keys.iter().map(|key| key.target.parse::<i64>().unwrap()).sum::<i64>())
+        };
+        assert_eq!(names(2), (9, 19 + 18));
+        assert_eq!(names(3), (8, 19 + 18 + 17 + 16));
+        assert_eq!(names(100), (0, 190));
+        assert_eq!(latest(Vec::new(), 3), (Timestamp::MIN, Vec::new()));
     }
 }

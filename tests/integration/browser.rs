@@ -26,6 +26,10 @@ const JUDGE: &str = "const done = arguments[0]; axe.run(document, { resultTypes:
 const SCROLL: &str = "const all = document.querySelectorAll('.timeline li'); const last = all[all.length - 1];
     last.scrollIntoView({block: 'center'}); const at = last.getBoundingClientRect();
     return [all.length, at.top >= 0 && at.bottom <= innerHeight, document.querySelectorAll('.timeline .trigger').length];";
+/// What the page tells of in order, how many charts it has, and how many names of elements are there twice.
+const TOLD: &str = "const ids = [...document.querySelectorAll('[id]')].map(one => one.id);
+    return [[...document.querySelectorAll('.timeline li div p:first-child')].map(one => one.textContent),
+            document.querySelectorAll('.drawing svg.chart').length, ids.length - new Set(ids).size];";
 /// Gives the first link the focus: what it is called, and whether it is in sight then.
 const FIRST_STOP: &str = "const first = document.querySelector('a'); first.focus();
     return [first.textContent, first.getBoundingClientRect().left >= 0];";
@@ -209,6 +213,7 @@ async fn look(browser: &Browser, url: &str, axe: &str, dark: bool) -> Result<Vec
     ensure!(scrolled[0].as_u64() >= Some(5) && scrolled[1] == true && scrolled[2].as_u64() >= Some(1), "{scrolled}");
     wrong.extend(judged(browser, axe).await?);
     picture(browser, "incident", dark).await?;
+    as_reported(browser, url).await?;
 
     // Without a mouse: the first stop leads past the ways to other pages.
     let skip = browser.execute(FIRST_STOP).await?;
@@ -224,6 +229,26 @@ async fn look(browser: &Browser, url: &str, axe: &str, dark: bool) -> Result<Vec
     browser.text("#results tr").await?;
     wrong.extend(judged(browser, axe).await?);
     Ok(wrong)
+}
+
+/// Waits until the page of the incident tells what its report tells, in the same order.
+async fn as_reported(browser: &Browser, url: &str) -> Result<()> {
+    let at = browser.execute("return location.search;").await?;
+    let query = at.as_str().context("an address")?.replacen("id=", "incident=", 1);
+    let http = Http::new()?;
+    until("the page tells what the report tells", async || {
+        let report = http.get(&format!("{url}api/v1/timeline{query}&limit=1000"), &[]).await?.ok()?;
+        let items = report["items"].as_array().context("a list")?;
+        let titles: Vec<&Value> = items.iter().map(|item| &item["title"]).collect();
+        let told = browser.execute(TOLD).await?;
+        ensure!(told[1].as_u64() >= Some(2) && told[2] == 0, "{told}");
+        if told[0] == json!(titles) {
+            return Ok(Seen::Done(()));
+        }
+        browser.execute("location.reload();").await?;
+        Ok(Seen::NotYet(format!("{} and {titles:?}", told[0])))
+    })
+    .await
 }
 
 /// What is wrong with the page: for who cannot see or use a mouse, and by the console.

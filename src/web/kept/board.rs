@@ -21,7 +21,7 @@ const WANTED: usize = 16;
 pub(super) struct Board {
     kept: Vec<Entry>,
     wanted: VecDeque<Question>,
-    under_way: Vec<Question>,
+    under_way: Option<Question>,
     stopped: bool,
 }
 
@@ -48,7 +48,7 @@ impl Board {
 
     /// Asks for a question to be judged, unless it already is. False where too many wait.
     pub(super) fn want(&mut self, question: &Question) -> bool {
-        if self.stopped || self.under_way.contains(question) || self.wanted.contains(question) {
+        if self.stopped || self.under_way.as_ref() == Some(question) || self.wanted.contains(question) {
             return true;
         }
         let room = self.wanted.len() < WANTED;
@@ -60,21 +60,19 @@ impl Board {
 
     /// Takes the question that waits longest.
     pub(super) fn next(&mut self) -> Option<Question> {
-        let question = self.wanted.pop_front()?;
-        self.under_way.push(question.clone());
-        Some(question)
+        self.under_way = self.wanted.pop_front();
+        self.under_way.clone()
     }
 
-    /// Takes the first of these questions that nobody judges.
-    pub(super) fn take(&mut self, mut questions: impl Iterator<Item = Question>) -> Option<Question> {
-        let question = questions.find(|question| !self.under_way.contains(question))?;
-        self.under_way.push(question.clone());
-        Some(question)
+    /// Takes a question that nobody asked.
+    pub(super) fn take(&mut self, question: Question) -> Question {
+        self.under_way = Some(question.clone());
+        question
     }
 
     /// Keeps what a question came to; what nobody looked at for longest goes when there is too much.
     pub(super) fn put(&mut self, question: Question, found: Found) {
-        self.under_way.retain(|other| *other != question);
+        self.under_way = None;
         let seen =
             self.kept.iter().position(|entry| entry.question == question).map(|at| self.kept.swap_remove(at).seen);
         while !self.kept.is_empty() && (self.kept.len() >= MOST || self.weight() + found.weight > BYTES) {
@@ -164,7 +162,6 @@ mod tests {
         assert!((0..100).all(|_| board.want(&question(1))));
         let taken = board.next().unwrap();
         assert!(board.want(&taken) && board.next().is_none());
-        assert!(board.take([taken.clone()].into_iter()).is_none());
         board.put(taken, found(1));
         let taken = (1..=100).filter(|hours| board.want(&question(*hours))).count();
         assert_eq!(taken, WANTED);

@@ -19,7 +19,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::board::Board;
-use self::work::Lane;
 use crate::judge::Latest;
 use crate::web::desk::Unanswered;
 use crate::web::span::Span;
@@ -88,7 +87,7 @@ pub(super) struct Kept {
 /// Judges windows and keeps what comes of them.
 pub(crate) struct Judges {
     shared: Arc<Shared>,
-    lanes: Vec<JoinHandle<()>>,
+    task: JoinHandle<()>,
 }
 
 /// What those who ask and those who judge have in common.
@@ -110,22 +109,17 @@ impl Judges {
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let mut lanes = Vec::new();
-        for lane in [Lane::Asked, Lane::Offered] {
-            let (shared, store, settings, judged) =
-                (Arc::clone(&shared), store.to_owned(), Arc::clone(settings), judged.clone());
-            let pool = lane.pool()?;
-            lanes.push(tokio::task::spawn_blocking(move || {
-                work::work(&shared, lane, &pool, &store, &settings, &judged);
-            }));
-        }
+        let pool = work::pool()?;
+        let (board, store, settings, judged) =
+            (Arc::clone(&shared), store.to_owned(), Arc::clone(settings), judged.clone());
+        let task = tokio::task::spawn_blocking(move || work::work(&board, &pool, &store, &settings, &judged));
         let told = Arc::clone(&shared);
         tokio::spawn(async move {
             stop.cancelled().await;
             told.board().stop();
             told.turned.notify_all();
         });
-        Ok(Self { shared, lanes })
+        Ok(Self { shared, task })
     }
 
     /// What others ask.
@@ -135,9 +129,7 @@ impl Judges {
 
     /// Waits for the end of what is being judged.
     pub(crate) async fn finish(self) {
-        for lane in self.lanes {
-            let _ = lane.await;
-        }
+        let _ = self.task.await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Judges questions one after the other: those that somebody asked, and beside them those that pages offer.
+//! Judges questions one after the other: those that somebody asked, then those that pages offer.
 
 use std::cmp::Reverse;
 use std::io::{self, Write};
@@ -31,46 +31,33 @@ const OFTEN: Duration = Duration::from_secs(60);
 const REST: u32 = 200;
 /// The newest incidents, whose pages are made before anybody asks.
 const STORIES: usize = 8;
+/// How far judging stands behind everything else: it gets a quarter of a core that others want as well, for somebody may
+/// wait for it.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 5;
 /// Longest time between two looks at what is due.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Who is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lane {
-    /// Those who asked.
-    Asked,
-    /// Those who may ask.
-    Offered,
+/// Threads that judge: on half of the cores, and after everything else that wants to run.
+pub(super) fn pool() -> anyhow::Result<ThreadPool> {
+    let half = available_parallelism().map_or(1, |all| (all.get() / 2).max(1));
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(half)
+        .thread_name(|number| format!("kept-{number}"))
+        .start_handler(|_| give_way());
+    pool.build().context("the threads that judge for pages cannot be started")
 }
 
-impl Lane {
-    /// Threads that judge: on half of the cores, and after everything else that wants to run.
-    pub(super) fn pool(self) -> anyhow::Result<ThreadPool> {
-        let half = available_parallelism().map_or(1, |all| (all.get() / 2).max(1));
-        let (name, niceness) = match self {
-            Lane::Asked => ("asked", 10),
-            Lane::Offered => ("offered", 19),
-        };
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(half)
-            .thread_name(move |number| format!("{name}-{number}"))
-            .start_handler(move |_| give_way(niceness));
-        pool.build().context("the threads that judge for pages cannot be started")
-    }
-}
-
-/// Judges until the board is stopped.
-pub(super) fn work(shared: &Shared, lane: Lane, pool: &ThreadPool, store: &Path, settings: &Settings, judged: &Latest) {
+/// Judges until the board is stopped: first what somebody asked, then what somebody may ask. One question at a time, for
+/// each takes memory.
+pub(super) fn work(shared: &Shared, pool: &ThreadPool, store: &Path, settings: &Settings, judged: &Latest) {
     let mut board = shared.board();
     while !board.stopped() {
-        let question = match lane {
-            Lane::Asked => board.next(),
-            Lane::Offered => {
-                // What is told of now comes first.
-                let judgement = judged.borrow().clone();
-                judgement.and_then(|judgement| due(&mut board, &judgement))
-            }
-        };
+        let question = board.next().or_else(|| {
+            // What is told of now comes first.
+            let judgement = judged.borrow().clone();
+            judgement.and_then(|judgement| due(&mut board, &judgement))
+        });
         let Some(question) = question else {
             board = shared.wait(board, LOOK);
             continue;
@@ -96,8 +83,8 @@ fn due(board: &mut Board, judgement: &Judgement) -> Option<Question> {
     let mut incidents: Vec<&Incident> = judgement.incidents.incidents.iter().collect();
     incidents.sort_by_key(|incident| Reverse(incident.start));
     let stories = incidents.into_iter().take(STORIES).map(|incident| Question::story(around(incident), &incident.id));
-    let due: Vec<Question> = lists.chain(stories).filter(|question| is_due(board.known(question), question)).collect();
-    board.take(due.into_iter())
+    let due = lists.chain(stories).find(|question| is_due(board.known(question), question));
+    due.map(|question| board.take(question))
 }
 
 /// Whether a question is not known, or may have another answer by now.
@@ -162,11 +149,9 @@ impl Write for Bytes {
 }
 
 /// Lets others run first, where the system has such an order for threads. It is the better for it, but works without.
-fn give_way(niceness: i32) {
+fn give_way() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, niceness) {
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         warn!("judging for pages does not give way to others: {error}");
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = niceness;
 }
