@@ -5,6 +5,7 @@ The store comes from `benches/judging.sh` (90 days of 1,000 series) and is copie
 the past: the program runs at that time, by Debian's `faketime`."""
 
 import argparse
+import contextlib
 import datetime
 import http.client
 import re
@@ -51,24 +52,35 @@ slos:
 class Site:
     """The pages of a running program."""
 
-    def __init__(self, port):
+    def __init__(self, child, port):
+        self.child = child
         self.port = port
         self.asked = 0
 
+    def spent(self):
+        """CPU milliseconds of the threads that answer: those that judge, `kept` and `judge`, are others."""
+        total = 0
+        for task in Path(f"/proc/{self.child.pid}/task").iterdir():
+            # A thread may end meanwhile.
+            with contextlib.suppress(OSError):
+                if not (task / "comm").read_text().startswith(("kept", "judge")):
+                    total += int((task / "schedstat").read_text().split()[0])
+        return total / 1e6
+
     def get(self, path, query):
-        """Status, milliseconds and text of an answer. No two questions are the same, so that no page is given twice."""
+        """Status, milliseconds (on the clock, of CPU) and text of an answer. No two questions are the same, so that no page is given twice."""
         self.asked += 1
         address = f"{path}?{urllib.parse.urlencode({**query, 'ask': self.asked})}"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        begun = time.monotonic()
+        begun, spent = time.monotonic(), self.spent()
         connection.request("GET", address)
         answer = connection.getresponse()
         text = answer.read().decode()
-        took = (time.monotonic() - begun) * 1000
+        took, spent = (time.monotonic() - begun) * 1000, self.spent() - spent
         connection.close()
         # As many as one address may ask.
         time.sleep(0.03)
-        return answer.status, took, text
+        return answer.status, (took, spent), text
 
 
 def start(children, place, args, now):
@@ -88,7 +100,7 @@ def start(children, place, args, now):
         must_live(child)
         found = re.search(r"listening on http://127\.0\.0\.1:(\d+)", log.read_text())
         if found:
-            site = Site(int(found[1]))
+            site = Site(child, int(found[1]))
             while site.get("/readyz", {})[0] != 200:
                 time.sleep(0.05)
             return child, site
@@ -106,7 +118,7 @@ def questions(now):
 
 
 def finish(site, path, query):
-    """Asks as a browser does, until the page is whole: milliseconds of the first answer, and of all of it."""
+    """Asks as a browser does, until the page is whole: milliseconds of the first answer (clock, CPU), and of all of it."""
     begun = time.monotonic()
     status, first, text = site.get(path, query)
     while status == 202 and time.monotonic() < begun + 60:
@@ -135,17 +147,18 @@ def incidents(site, count):
 
 
 def tell(title, rows):
-    """Prints a table of the longest times, in milliseconds."""
-    print(f"{title}, ms (load {load():.1f})\n")
+    """Prints a table: the median and the longest first answer on the clock, until the page is whole, the median of CPU."""
+    print(f"{title}: median / longest first answer (whole page); CPU, in ms (load {load():.1f})\n")
     names = list(dict.fromkeys((path, fields) for path, fields, _ in rows))
     cells = []
     for path, fields in names:
         row = [path + ("?" + urllib.parse.urlencode(fields) if fields else "")]
         for window in [*WINDOWS, "odd"]:
-            all_first = [first for first, _ in rows[path, fields, window]]
+            all_first = [first for (first, _), _ in rows[path, fields, window]]
+            spent = [spent for (_, spent), _ in rows[path, fields, window]]
             whole = max(whole for _, whole in rows[path, fields, window])
             later = f" ({whole / 1000:.1f} s)" if whole > max(all_first) + 500 else ""
-            row.append(f"{statistics.median(all_first):.0f} / {max(all_first):.0f}{later}")
+            row.append(f"{statistics.median(all_first):.0f} / {max(all_first):.0f}{later}; {statistics.median(spent):.0f}")
         cells.append(row)
     table(["page", *WINDOWS, "odd"], cells)
 
@@ -169,16 +182,17 @@ def main():
         begun = time.monotonic()
         child, site = start(children, place, args, now)
         say(f"it answers after {time.monotonic() - begun:.1f} s")
-        tell("At once after the start: first answer (whole page)", walk(site, now, 1))
+        tell("At once after the start", walk(site, now, 1))
         say(f"{cpu(child):.1f} CPU-s, now {memory(child)[0]:.0f} MiB, at most {memory(child)[1]:.0f} MiB")
         time.sleep(args.rest)
-        tell("Later: median / longest first answer", walk(site, now, args.rounds))
+        tell("Later", walk(site, now, args.rounds))
         pages = incidents(site, 20)
         times = [finish(site, "/incident", page) for page in pages]
         again = [finish(site, "/incident", page) for page in pages]
         for name, taken in (("opened first", times), ("opened again", again)):
-            first, whole = [one[0] for one in taken], [one[1] for one in taken]
-            print(f"{len(taken)} incidents {name}: median {statistics.median(first):.0f} ms, longest {max(first):.0f} ms;"
+            first, whole = [one[0][0] for one in taken], [one[1] for one in taken]
+            spent = statistics.median(one[0][1] for one in taken)
+            print(f"{len(taken)} incidents {name}: median {statistics.median(first):.0f} ms, longest {max(first):.0f} ms, CPU {spent:.0f} ms;"
                   f" whole after {statistics.median(whole) / 1000:.1f} s, at most {max(whole) / 1000:.1f} s")  # fmt: skip
         rest, spent = time.monotonic(), cpu(child)
         time.sleep(args.rest)

@@ -142,8 +142,8 @@ impl Present {
         let positions: HashMap<SeriesKey, usize> = series.iter().map(|one| one.key()).zip(0..).collect();
         let mut parts = vec![[Part::default(); CELLS]; series.len()];
         let mut count = 0;
-        let (gaps, ()) = asked.reader.at_one_moment(|reader| {
-            let counted = reader.failures(Some(self.window), |failure| {
+        let gaps = asked.reader.at_one_moment(|reader| {
+            reader.failures(Some(self.window), |failure| {
                 count += 1;
                 let own = positions.get(&*failure.series).and_then(|position| parts.get_mut(*position));
                 if let Some(part) = own.and_then(|parts| parts.get_mut(self.place(failure.time) as usize)) {
@@ -152,7 +152,7 @@ impl Present {
                 }
                 if count < FAILURES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })?;
-            Ok::<_, storage::error::Error>((reader.gaps(Some(self.window))?, counted))
+            reader.gaps(Some(self.window))
         })?;
         let blind = gaps.iter().filter(|gap| gap.feed == "prober");
         let blind: Vec<_> = blind.map(|gap| self.place(gap.from)..self.place(gap.until)).collect();

@@ -223,3 +223,52 @@ pub(super) fn around(incident: &Incident) -> Span {
         Some(end) => Span::Fixed(from, second(end.hi.checked_add(AROUND).unwrap_or(Timestamp::MAX))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn found(took: Duration, age: Duration) -> Found {
+        let done = Instant::now().checked_sub(age).unwrap();
+        Found { at: Timestamp::UNIX_EPOCH, answer: Err(Refused::Store), took, done, weight: 1 }
+    }
+
+    #[test]
+    fn nobody_waits_for_what_took_too_long_and_what_is_old_is_judged_again() {
+        let (shared, question) = (Shared::default(), Question::list(Kind::Slo, Span::Last(3600)));
+        let long = Duration::from_secs(3600);
+        shared.board().put(question.clone(), found(Duration::from_secs(7200), Duration::from_secs(5)));
+        assert!(!shared.ask(&question, long).unwrap().unwrap().old);
+        assert_eq!(shared.board().next(), None);
+        shared.board().put(question.clone(), found(Duration::from_secs(20), Duration::from_secs(201)));
+        assert!(shared.ask(&question, Duration::ZERO).unwrap().unwrap().old);
+        assert_eq!(shared.board().next(), Some(question));
+    }
+
+    #[test]
+    fn who_waits_gets_it_as_soon_as_it_is_there() {
+        let (shared, question) = (Arc::new(Shared::default()), Question::list(Kind::Slo, Span::Last(3600)));
+        assert!(shared.ask(&question, Duration::ZERO).unwrap().is_none());
+        let judging = {
+            let (shared, question) = (Arc::clone(&shared), question.clone());
+            thread::spawn(move || {
+                let wanted = shared.board().next();
+                shared.board().put(question, found(Duration::ZERO, Duration::ZERO));
+                shared.turned.notify_all();
+                wanted
+            })
+        };
+        assert!(!shared.ask(&question, Duration::from_secs(60)).unwrap().unwrap().old);
+        assert_eq!(judging.join().unwrap(), Some(question));
+    }
+
+    #[test]
+    fn beyond_what_may_wait_readers_are_sent_away() {
+        let shared = Shared::default();
+        let ask = |hours: i64| shared.ask(&Question::list(Kind::Slo, Span::Last(hours * 3600)), Duration::ZERO);
+        assert_eq!((1..=100).filter(|hours| ask(*hours).is_ok()).count(), 16);
+        assert!(ask(1).unwrap().is_none());
+    }
+}

@@ -187,7 +187,7 @@ fn impact(incident: &Incident) -> Markup {
         section aria-labelledby="impact" {
             h2 #impact { "What it cost" }
             p {
-                (incident.blast.probes_failing) " probes failed on " (wording::list(incident.blast.targets.iter().map(|target| parts::text(target))))
+                (incident.blast.probes_failing) @if incident.blast.probes_failing == 1 { " probe" } @else { " probes" } " failed on " (wording::list(incident.blast.targets.iter().map(|target| parts::text(target))))
                 ", " (incident.blast.probes_healthy) " stayed well"
                 @if !incident.healthy.is_empty() { ": " (parts::text(&wording::list(incident.healthy.iter().cloned()))) } "."
             }

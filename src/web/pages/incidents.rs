@@ -30,7 +30,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswere
         (None, None) => return Ok(Page::waiting(Place::Incidents, "Incidents")),
     };
     let mut all: Vec<&Incident> = report.incidents.iter().collect();
-    all.sort_by_key(|incident| (incident.end.is_some(), Reverse(incident.start)));
+    by_urgency(&mut all);
     let shown = html! {
         h1 { "Incidents" }
         (parts::windows("/incidents", params, report.head.window))
@@ -39,6 +39,11 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswere
         (parts::judged(at, old))
     };
     Ok(Page::new(Place::Incidents, "Incidents", shown))
+}
+
+/// Puts those first that are open, then the newest.
+pub(super) fn by_urgency(incidents: &mut [&Incident]) {
+    incidents.sort_by_key(|incident| (incident.end.is_some(), Reverse(incident.start)));
 }
 
 /// Incidents in a table.

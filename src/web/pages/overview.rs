@@ -105,7 +105,7 @@ pub(super) fn table(present: &Present, params: &Params, asked: &Asked<'_>) -> Re
             table {
                 thead { tr {
                     th scope="col" { "Target" } th scope="col" { "Probe" } th scope="col" { "Status" } th scope="col" { "Budget left" }
-                    th scope="col" { (wording::duration(present.window.length())) } th scope="col" { "Newest" }
+                    th scope="col" { "Over " (wording::duration(present.window.length())) } th scope="col" { "Newest" }
                 } }
                 tbody { @for line in lines { (row(line, &strips.of(&line.series), present.window)) } }
             }

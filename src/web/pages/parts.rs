@@ -179,22 +179,29 @@ pub(super) fn windows(path: &str, params: &Params, window: Window) -> Markup {
 
 /// The entries of one page of a list.
 pub(super) fn page_of<'a, T>(all: &'a [T], params: &Params) -> &'a [T] {
-    let from = (params.page() - 1).saturating_mul(ENTRIES).min(all.len());
+    let (page, _) = place(params, all.len());
+    let from = (page - 1) * ENTRIES;
     all.get(from..(from + ENTRIES).min(all.len())).unwrap_or_default()
 }
 
 /// The way to the neighbours of a page of a list of so many.
 pub(super) fn pages(path: &str, params: &Params, count: usize) -> Markup {
-    let (page, last) = (params.page(), count.div_ceil(ENTRIES).max(1));
+    let (page, last) = place(params, count);
     html! {
         @if last > 1 {
             nav.pages aria-label="Pages of the list" {
-                @if page > 1 { a rel="prev" href=(params.at_page(path, (page - 1).min(last))) { "‹ Previous" } }
+                @if page > 1 { a rel="prev" href=(params.at_page(path, page - 1)) { "‹ Previous" } }
                 span { "Page " (page) " of " (last) " · " (count) " entries" }
                 @if page < last { a rel="next" href=(params.at_page(path, page + 1)) { "Next ›" } }
             }
         }
     }
+}
+
+/// Number of the page that is shown of a list of so many, and of the last one.
+fn place(params: &Params, count: usize) -> (usize, usize) {
+    let last = count.div_ceil(ENTRIES).max(1);
+    (params.page().min(last), last)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswere
     let probes: BTreeSet<(&str, &str)> =
         series.iter().map(|one| (one.target.as_str(), one.probe.as_str())).filter(|(t, p)| found(&[t, p])).collect();
     let judged = asked.judged.into_iter().flat_map(|judged| &judged.incidents.incidents);
-    let incidents: Vec<_> = judged
+    let mut incidents: Vec<_> = judged
         .filter(|incident| {
             let says = incident.causes.iter().map(|cause| cause.says.as_str());
             let paths: Vec<String> = incident.episodes.iter().map(|episode| episode.path()).collect();
@@ -44,6 +44,7 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswere
             )
         })
         .collect();
+    incidents::by_urgency(&mut incidents);
     let mut changes = asked.reader.changes(Some(window))?;
     changes.retain(|change| {
         let targets = change.targets.iter().map(String::as_str);

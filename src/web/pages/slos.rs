@@ -43,8 +43,11 @@ fn card(judged: &Judged) -> Markup {
         article.card {
             h2 { (parts::text(&judged.name)) " " (parts::status(judged.status)) }
             p.big { (wording::percent(judged.sli)) " " span.quiet { "good, aimed at " (wording::percent(Some(judged.objective))) } }
-            p { (parts::budget(judged.budget.remaining)) " of the error budget is left"
-                @if let Some(seconds) = judged.budget.time_to_exhaust_s { @if seconds > 0.0 { ", for " (wording::seconds(seconds)) " at the pace of the last day" } } }
+            p {
+                (parts::budget(judged.budget.remaining))
+                @if judged.budget.remaining.is_some_and(|left| left >= 0.0) { " of the error budget is left" } @else { " " span.quiet { "error budget" } }
+                @if let Some(seconds) = judged.budget.time_to_exhaust_s.filter(|seconds| *seconds > 0.0) { ", for " (wording::seconds(seconds)) " at the pace of the last day" }
+            }
             dl.facts {
                 div { dt { "Good" } dd { (judged.good) } }
                 div { dt { "Bad" } dd { (judged.bad) } }

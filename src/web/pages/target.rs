@@ -28,7 +28,8 @@ pub(super) fn page(asked: &Asked<'_>, params: &Params) -> Result<Page, Unanswere
     changes.sort_by_key(|change| Reverse(change.hi()));
     changes.truncate(CHANGES);
     let incidents = asked.judged.into_iter().flat_map(|judged| &judged.incidents.incidents);
-    let incidents: Vec<_> = incidents.filter(|incident| incident.targets().contains(name)).collect();
+    let mut incidents: Vec<_> = incidents.filter(|incident| incident.targets().contains(name)).collect();
+    incidents::by_urgency(&mut incidents);
     let probes = overview::table(&present, params, asked)?;
     let here = [("target", name)];
     let shown = html! {

@@ -129,25 +129,29 @@ impl Day {
 
     /// Reads the stored form.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Damage> {
-        let mut day = Self::default();
-        let sketch = read_counts(bytes, |piece| match piece {
-            Piece::Run { hours, results, covered_ms } => {
-                for hour in &mut day.hours[hours] {
-                    *hour = Hour { results, covered_ms, others: BTreeMap::new() };
-                }
-            }
-            Piece::Others { hour, kind, count } => {
-                day.hours[hour].others.insert(kind, count);
-            }
-        })?;
+        let (hours, sketch) = read_hours(bytes)?;
+        let mut day = Self { hours, sketch: Sketch::default() };
         day.sketch.merge_encoded(sketch)?;
-        if day.hours.iter().any(|hour| hour.bad() > hour.results) {
-            return Err(MORE_FAILURES);
-        }
         let Hour { results, others, .. } = day.whole();
         let succeeded = results - others.values().sum::<u64>();
         if succeeded == day.sketch.count() { Ok(day) } else { Err(Damage("durations do not fit the results")) }
     }
+}
+
+/// The results of a stored day by the hour in which they began, without how long they took; and what stands behind them.
+pub(crate) fn read_hours(bytes: &[u8]) -> Result<([Hour; HOURS], &[u8]), Damage> {
+    let mut all: [Hour; HOURS] = Default::default();
+    let sketch = read_counts(bytes, |piece| match piece {
+        Piece::Run { hours, results, covered_ms } => {
+            for hour in &mut all[hours] {
+                *hour = Hour { results, covered_ms, others: BTreeMap::new() };
+            }
+        }
+        Piece::Others { hour, kind, count } => {
+            all[hour].others.insert(kind, count);
+        }
+    })?;
+    if all.iter().any(|hour| hour.bad() > hour.results) { Err(MORE_FAILURES) } else { Ok((all, sketch)) }
 }
 
 impl Hour {

@@ -111,8 +111,7 @@ impl Reader {
         let noted: Vec<Noted> = self.snapshot(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             let (success, outcome) = (Outcome::Success.code(), outcome.map(Outcome::code));
-            let rows =
-                statement.query_map(params![from_ms, until_ms, success, outcome, limit, ids], |row| Noted::of(row))?;
+            let rows = statement.query_map(params![from_ms, until_ms, success, outcome, limit, ids], Noted::of)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })?;
         let failure = |noted: &Noted| noted.failure(Arc::clone(names.get(&noted.series)?));
@@ -155,7 +154,7 @@ impl Reader {
                  ORDER BY time_ms, series LIMIT ?5",
             )?;
             let success = Outcome::Success.code();
-            let rows = statement.query_map(params![after.0, after.1, until_ms, success, PAGE], |row| Noted::of(row))?;
+            let rows = statement.query_map(params![after.0, after.1, until_ms, success, PAGE], Noted::of)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }

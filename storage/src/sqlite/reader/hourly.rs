@@ -10,7 +10,7 @@ use super::{Reader, SeriesKey};
 use crate::error::Error;
 use crate::record::Outcome;
 use crate::sqlite::day::HOUR_MS;
-use crate::sqlite::rollup::{Day, Hour};
+use crate::sqlite::rollup::{Hour, read_hours};
 use crate::window::Window;
 
 /// How the results of an hour ended.
@@ -47,8 +47,8 @@ impl Reader {
                 let days = hours.start.div_euclid(24)..(hours.end - 1).div_euclid(24) + 1;
                 tally::rollups(connection, std::slice::from_ref(*member), days.start, days.end, |_, row| {
                     let day: i64 = row.get(0)?;
-                    let sums = Day::decode(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?)?;
-                    (day * 24..).zip(sums.hours()).for_each(|(hour, sum)| add(counts, &hours, hour, sum));
+                    let (sums, _) = read_hours(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?)?;
+                    (day * 24..).zip(&sums).for_each(|(hour, sum)| add(counts, &hours, hour, sum));
                     Ok(())
                 })?;
                 for row in tail.of(member.series) {
