@@ -15,8 +15,10 @@ use crate::settings::{Settings, Slo};
 
 use order::Place;
 
-mod blind;
 pub(crate) mod bound;
+
+mod blind;
+mod burns;
 mod changes;
 mod course;
 mod order;
