@@ -60,7 +60,7 @@ pub struct Firing {
     pub severity: Severity,
     /// The event that made it fire.
     pub from: Timestamp,
-    /// The event that ended it, if it ended inside the window.
+    /// The event that ended it, if it ended inside the window; of a ticket, the bad event behind that.
     pub until: Option<Timestamp>,
     /// The long window of the rule.
     pub long: &'static str,
@@ -229,6 +229,14 @@ impl Steps {
         let before = |step: i64| usize::try_from(step).ok().and_then(|step| self.before.get(step)).copied();
         before(until).zip(before(from)).map_or(0, |(until, from)| until.saturating_sub(from))
     }
+
+    /// A number of good events that a window certainly does not exceed: those of all steps that it touches.
+    fn at_most(&self, window: Window) -> u64 {
+        let from = down_to_millisecond(window.from).div_euclid(STEP_MS) - self.first;
+        let until = -((-up_to_millisecond(window.until)).div_euclid(STEP_MS)) - self.first;
+        let before = |step: i64| usize::try_from(step.max(0)).ok().and_then(|step| self.before.get(step)).copied();
+        before(until).zip(before(from)).map_or(u64::MAX, |(until, from)| until.saturating_sub(from))
+    }
 }
 
 /// The alerts of one urgency of an objective, at any moment.
@@ -249,46 +257,61 @@ impl Burning<'_> {
         for (number, at) in self.bad.iter().enumerate() {
             let open = firings.last_mut().filter(|firing| firing.until.is_none());
             match (open, self.at(*at)) {
-                (None, Some((long, burn))) => {
-                    firings.push(Firing { severity: self.severity, from: *at, until: None, long, burn });
+                (None, Some(rule)) => {
+                    let burn = self
+                        .window(*at, rule.long.1)
+                        .map_or(0.0, |long| self.burn(self.bad(long), self.tally.good(long)));
+                    firings.push(Firing { severity: self.severity, from: *at, until: None, long: rule.long.0, burn });
                 }
                 (None, None) | (Some(_), Some(_)) => {}
-                // Between two bad events burn only falls, so this one did not end it.
+                // Between two bad events burn only falls, so that of a page this one did not end it.
                 (Some(open), None) => open.until = Some(*at),
             }
-            let next = self.bad.get(number + 1).copied().unwrap_or(until);
-            if let Some(open) = firings.last_mut().filter(|firing| firing.until.is_none()) {
-                open.until = self.ends(*at, next);
+            let next = self.bad.get(number + 1).copied();
+            // Nobody asks when exactly the burn of a ticket fell, for it is closed by whoever looked into it: the bad event
+            // that finds it fallen is enough.
+            if let Some(open) = firings.last_mut().filter(|firing| firing.until.is_none())
+                && (self.severity == Severity::Page || next.is_none())
+            {
+                open.until = self.ends(*at, next.unwrap_or(until));
             }
         }
         firings
     }
 
-    /// The first rule that fires when everything up to a moment is known, and its burn over the long window.
-    fn at(&self, at: Timestamp) -> Option<(&'static str, f64)> {
-        self.rules.iter().find_map(|(rule, factor)| {
-            let long = self.burn(at, rule.long.1, GUARD_LONG, *factor)?;
-            let short = self.burn(at, rule.short.1, GUARD_SHORT, *factor)?;
-            (long > *factor && short > *factor).then_some((rule.long.0, long))
-        })
+    /// The first rule that fires when everything up to a moment is known.
+    fn at(&self, at: Timestamp) -> Option<&Rule> {
+        let fires = |rule: &Rule, factor: f64| {
+            self.burns(at, rule.long.1, GUARD_LONG, factor) && self.burns(at, rule.short.1, GUARD_SHORT, factor)
+        };
+        self.rules.iter().find(|(rule, factor)| fires(rule, *factor)).map(|(rule, _)| *rule)
     }
 
-    /// Burn over the last so much time, where there are enough bad events for an alert.
-    fn burn(&self, at: Timestamp, length: SignedDuration, guard: u64, factor: f64) -> Option<f64> {
-        // The event at the moment itself is known, the one at the other end has left.
-        let behind = |moment| shift(moment, SignedDuration::from_nanos(1));
-        let window = Window { from: behind(shift(at, -length)), until: behind(at) }.cut(self.seen)?;
-        let before = |moment| self.bad.partition_point(|bad| *bad < moment);
-        let bad = (before(window.until) - before(window.from)) as u64;
-        if bad < guard {
-            return None;
-        }
-        let burn = |good: u64| bad as f64 / ((bad + good) as f64 * self.slo.tolerance());
+    /// Whether the last so much time burns faster than that, with enough bad events for an alert.
+    fn burns(&self, at: Timestamp, length: SignedDuration, guard: u64, factor: f64) -> bool {
+        let Some(window) = self.window(at, length) else { return false };
+        let bad = self.bad(window);
+        let too_fast = |good: u64| self.burn(bad, good) > factor;
         // Counting every series again costs much more than to see that it makes no difference.
-        if burn(self.good.at_least(window)) <= factor {
-            return None;
-        }
-        Some(burn(self.tally.good(window))).filter(|burn| *burn > factor)
+        bad >= guard
+            && too_fast(self.good.at_least(window))
+            && (too_fast(self.good.at_most(window)) || too_fast(self.tally.good(window)))
+    }
+
+    /// The last so much time, as far as it counts: the event at the moment itself is known, the one at the other end has
+    /// left.
+    fn window(&self, at: Timestamp, length: SignedDuration) -> Option<Window> {
+        let behind = |moment| shift(moment, SignedDuration::from_nanos(1));
+        Window { from: behind(shift(at, -length)), until: behind(at) }.cut(self.seen)
+    }
+
+    fn bad(&self, window: Window) -> u64 {
+        let before = |moment| self.bad.partition_point(|bad| *bad < moment);
+        (before(window.until) - before(window.from)) as u64
+    }
+
+    fn burn(&self, bad: u64, good: u64) -> f64 {
+        bad as f64 / (bad.saturating_add(good) as f64 * self.slo.tolerance())
     }
 
     /// The first event before `next` at which none fires any more, after one fired at `from`.

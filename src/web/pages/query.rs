@@ -86,6 +86,11 @@ impl Params {
         &self.last
     }
 
+    /// The beginning and the end that were asked for, as they were written; the end may be missing.
+    pub(super) fn fixed(&self) -> Option<(&str, &str)> {
+        (!self.from.is_empty()).then_some((self.from.as_str(), self.until.as_str()))
+    }
+
     fn fields(&self) -> Vec<(&'static str, &str)> {
         let all = [
             ("from", &self.from),

@@ -54,7 +54,12 @@ fn form(params: &Params) -> Markup {
                     }
                 }
             }
-            label { "Last " input name="last" value=(params.last()) placeholder="24h" size="6" maxlength="12"; }
+            @if let Some((from, until)) = params.fixed() {
+                label { "From " input name="from" value=(from) size="24" maxlength="40"; }
+                label { "Until " input name="until" value=(until) size="24" maxlength="40"; }
+            } @else {
+                label { "Last " input name="last" value=(params.last()) placeholder="24h" size="6" maxlength="12"; }
+            }
             button { "Show" }
         }
     }
@@ -95,4 +100,24 @@ fn row(result: &ProbeResult) -> Markup {
 /// A moment to the millisecond, as results are told apart.
 fn exact(at: Timestamp) -> String {
     at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::Query;
+
+    use super::*;
+
+    #[test]
+    fn a_filter_keeps_the_window() {
+        let form = |query: &str| {
+            let uri = format!("/results?{query}").parse().unwrap();
+            form(&Query::try_from_uri(&uri).unwrap().0).into_string()
+        };
+        let fixed = form("target=a&from=2026-01-01&until=2026-01-02");
+        assert!(fixed.contains(r#"name="from" value="2026-01-01""#), "{fixed}");
+        assert!(fixed.contains(r#"name="until" value="2026-01-02""#) && !fixed.contains(r#"name="last""#), "{fixed}");
+        let last = form("last=6h");
+        assert!(last.contains(r#"name="last" value="6h""#) && !last.contains(r#"name="from""#), "{last}");
+    }
 }
