@@ -8,9 +8,9 @@ use super::{Item, LeftOut, Placed, Role, Told, order};
 pub(super) const MOST: usize = 10_000;
 
 /// The items in their order: of too many, those whose part matters most, and of one part the latest. Where `one` incident
-/// was asked for, without what has nothing to do with it.
-pub(super) fn bounded(mut items: Vec<Placed>, one: bool) -> Told {
-    let all = items.len();
+/// was asked for, without what has nothing to do with it; `unrelated` of that are left out already.
+pub(super) fn bounded(mut items: Vec<Placed>, one: bool, unrelated: usize) -> Told {
+    let all = items.len() + unrelated;
     if one {
         items.retain(|placed| placed.item.role != Role::Unrelated);
     }

@@ -9,6 +9,7 @@ use storage::window::Window;
 use super::order::Place;
 use super::{Item, Kind, Part, Placed, Role, SourceKind, source};
 use crate::cause::Verdict;
+use crate::cause::index::interval;
 use crate::incident::Incident;
 use crate::interval::Interval;
 use crate::wording;
@@ -58,24 +59,40 @@ fn played(incident: &Incident) -> Vec<(&str, Role)> {
     played
 }
 
-/// A change as an item; nothing where no moment of it is known, or where it lies outside of the window.
-pub(super) fn item(
-    change: &Change,
+/// The changes of a window as items. Of those that have nothing to do with any incident the latest, no more than `most`,
+/// and how many are left out.
+pub(super) fn items(
+    changes: &[Change],
     parts: &BTreeMap<&str, Part>,
     incidents: &[Incident],
     window: Window,
-) -> Option<Placed> {
-    let (lo, hi) = change.lo().zip(change.hi())?;
-    let hi = hi.max(lo);
-    let ended = change.until.map_or(hi, |until| until.max(hi));
-    if lo >= window.until || ended < window.from {
-        return None;
+    most: usize,
+) -> (Vec<Placed>, usize) {
+    let (mut items, mut unrelated) = (Vec::new(), 0_usize);
+    for change in changes.iter().rev() {
+        let Some(at) = interval(change) else { continue };
+        let ended = change.until.map_or(at.hi, |until| until.max(at.hi));
+        if at.lo >= window.until || ended < window.from {
+            continue;
+        }
+        let part = parts.get(change.id.as_str());
+        let role = part.map(|part| part.role).unwrap_or_else(|| {
+            let near =
+                incidents.iter().any(|incident| super::near(incident, at.lo, ended) && concerns(change, incident));
+            if near { Role::Context } else { Role::Unrelated }
+        });
+        if role == Role::Unrelated {
+            unrelated += 1;
+        }
+        if role != Role::Unrelated || unrelated <= most {
+            items.push(item(change, at, ended, role, part));
+        }
     }
-    let part = parts.get(change.id.as_str());
-    let role = part.map(|part| part.role).unwrap_or_else(|| {
-        let near = incidents.iter().any(|incident| super::near(incident, lo, ended) && concerns(change, incident));
-        if near { Role::Context } else { Role::Unrelated }
-    });
+    items.reverse();
+    (items, unrelated.saturating_sub(most))
+}
+
+fn item(change: &Change, at: Interval, ended: Timestamp, role: Role, part: Option<&Part>) -> Placed {
     let kind = match change.kind {
         ChangeKind::Maintenance => Kind::Maintenance,
         ChangeKind::Note => Kind::Note,
@@ -98,8 +115,8 @@ pub(super) fn item(
     let mut evidence = vec![source(SourceKind::Change, &change.id)];
     evidence.extend(part.into_iter().flat_map(|part| &part.incidents).map(|id| source(SourceKind::Incident, id)));
     let item = Item {
-        at: Interval { lo, hi },
-        known_at: change.known_at.unwrap_or(hi),
+        at,
+        known_at: change.known_at.unwrap_or(at.hi),
         kind,
         role,
         title: wording::change(change),
@@ -113,7 +130,7 @@ pub(super) fn item(
         Role::Mitigation => Place::Mitigation,
         Role::Symptom | Role::Context | Role::Unrelated => Place::Beside,
     };
-    Some(Placed { place, until: ended, ..Placed::from(item) })
+    Placed { place, until: ended, ..Placed::from(item) }
 }
 
 /// Whether a change is about a target of an incident. What people say or plan without a target is about all of them.

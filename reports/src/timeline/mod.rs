@@ -186,8 +186,8 @@ pub fn tell(scene: &Scene<'_>) -> Told {
     let parts = changes::parts(incidents);
     let made: BTreeMap<&str, Timestamp> =
         input.changes.iter().filter_map(|change| Some((change.id.as_str(), change.lo()?))).collect();
-    let mut items: Vec<Placed> =
-        input.changes.iter().filter_map(|change| changes::item(change, &parts, incidents, window)).collect();
+    let most = if one { 0 } else { bound::MOST };
+    let (mut items, unrelated) = changes::items(&input.changes, &parts, incidents, window, most);
     items.extend(incidents.iter().flat_map(|incident| course::items(incident, input, &made)));
     items.extend(input.gaps.iter().map(|gap| blind::item(gap, input, settings, incidents)));
     items.extend(settings.corrections.iter().map(|correction| people::correction(correction, incidents)));
@@ -197,7 +197,7 @@ pub fn tell(scene: &Scene<'_>) -> Told {
         items.extend(beside.iter().map(|other| course::beside(other, incident)));
     }
     items.retain(|placed| placed.always || (placed.item.at.lo < window.until && placed.until >= window.from));
-    bound::bounded(items, one)
+    bound::bounded(items, one, unrelated)
 }
 
 impl From<Item> for Placed {
