@@ -178,14 +178,17 @@ pub fn lengths() -> impl Iterator<Item = SignedDuration> {
     RULES.iter().flat_map(|rule| [rule.long.1, rule.short.1])
 }
 
-/// Every stretch of a window in which an alert fired, the pages first, judged at each bad event, and where one fires at the
-/// first event at which it does no more.
+/// Every stretch of a window in which an alert fired, the pages first. Pages are judged at each bad event, and where one
+/// fires at the first event at which it does no more; tickets, which are for working hours, at the last bad event of each
+/// ten minutes.
 #[must_use]
 pub fn history(slo: &Slo, tally: &Tally<'_>, window: Window, period_s: f64) -> Vec<Firing> {
     let Some(longest) = lengths().max() else { return Vec::new() };
     let seen = defined(slo, Window { from: shift(window.from, -longest), until: window.until });
-    let bad = tally.marked(seen).filter(|(_, _, event)| *event == Event::Bad).map(|(_, sample, _)| sample.time);
-    let mut bad: Vec<Timestamp> = bad.collect();
+    let marked = || tally.marked(seen).filter(|(_, _, event)| *event == Event::Bad);
+    // There may be hundreds of thousands: counting them first takes less than to make room by and by.
+    let mut bad: Vec<Timestamp> = Vec::with_capacity(marked().count());
+    bad.extend(marked().map(|(_, sample, _)| sample.time));
     bad.sort_unstable();
     let good = Steps::new(tally, seen);
     let mut firings: Vec<Firing> = Vec::new();
@@ -197,6 +200,11 @@ pub fn history(slo: &Slo, tally: &Tally<'_>, window: Window, period_s: f64) -> V
     }
     firings.retain(|firing| firing.until.is_none_or(|until| until >= window.from));
     firings
+}
+
+/// Number of the step that holds a moment.
+fn step(at: Timestamp) -> i64 {
+    down_to_millisecond(at).div_euclid(STEP_MS)
 }
 
 /// Good events counted step by step, up to each step.
@@ -225,14 +233,14 @@ impl Steps {
     /// A number of good events that a window certainly holds: those of the whole steps inside.
     fn at_least(&self, window: Window) -> u64 {
         let from = -((-up_to_millisecond(window.from)).div_euclid(STEP_MS)) - self.first;
-        let until = down_to_millisecond(window.until).div_euclid(STEP_MS) - self.first;
+        let until = step(window.until) - self.first;
         let before = |step: i64| usize::try_from(step).ok().and_then(|step| self.before.get(step)).copied();
         before(until).zip(before(from)).map_or(0, |(until, from)| until.saturating_sub(from))
     }
 
     /// A number of good events that a window certainly does not exceed: those of all steps that it touches.
     fn at_most(&self, window: Window) -> u64 {
-        let from = down_to_millisecond(window.from).div_euclid(STEP_MS) - self.first;
+        let from = step(window.from) - self.first;
         let until = -((-up_to_millisecond(window.until)).div_euclid(STEP_MS)) - self.first;
         let before = |step: i64| usize::try_from(step.max(0)).ok().and_then(|step| self.before.get(step)).copied();
         before(until).zip(before(from)).map_or(u64::MAX, |(until, from)| until.saturating_sub(from))
@@ -255,6 +263,10 @@ impl Burning<'_> {
     fn firings(&self, until: Timestamp) -> Vec<Firing> {
         let mut firings: Vec<Firing> = Vec::new();
         for (number, at) in self.bad.iter().enumerate() {
+            let next = self.bad.get(number + 1).copied();
+            if self.severity == Severity::Ticket && next.is_some_and(|next| step(next) == step(*at)) {
+                continue;
+            }
             let open = firings.last_mut().filter(|firing| firing.until.is_none());
             match (open, self.at(*at)) {
                 (None, Some(rule)) => {
@@ -267,7 +279,6 @@ impl Burning<'_> {
                 // Between two bad events burn only falls, so that of a page this one did not end it.
                 (Some(open), None) => open.until = Some(*at),
             }
-            let next = self.bad.get(number + 1).copied();
             // Nobody asks when exactly the burn of a ticket fell, for it is closed by whoever looked into it: the bad event
             // that finds it fallen is enough.
             if let Some(open) = firings.last_mut().filter(|firing| firing.until.is_none())
