@@ -97,21 +97,21 @@ impl Reader {
         let wanted = series.map(|keys| keys.iter().collect::<HashSet<_>>());
         let mut members = self.members(None)?;
         members.retain(|member| wanted.as_ref().is_none_or(|wanted| wanted.contains(&member.key)));
-        let ids = serde_json::Value::from(members.iter().map(|member| member.series).collect::<Vec<i64>>()).to_string();
+        let ids: Vec<i64> = members.iter().map(|member| member.series).collect();
+        let only = wanted.map(|_| serde_json::Value::from(ids).to_string());
         let names: HashMap<i64, Arc<SeriesKey>> =
             members.into_iter().map(|member| (member.series, Arc::new(member.key))).collect();
         let (from_ms, until_ms) = super::bounds(Some(window));
-        let some = if wanted.is_some() { "AND series IN (SELECT value FROM json_each(?6))" } else { "AND ?6 <> ''" };
-        let sql = format!(
-            "SELECT time_ms, series, outcome, reason, status, took_us, text
-             FROM noted LEFT JOIN detail ON detail.id = noted.detail
-             WHERE time_ms >= ?1 AND time_ms < ?2 AND outcome <> ?3 AND (?4 IS NULL OR outcome = ?4) {some}
-             ORDER BY time_ms DESC, series DESC LIMIT ?5"
-        );
         let noted: Vec<Noted> = self.snapshot(|connection| {
-            let mut statement = connection.prepare_cached(&sql)?;
+            let mut statement = connection.prepare_cached(
+                "SELECT time_ms, series, outcome, reason, status, took_us, text
+                 FROM noted LEFT JOIN detail ON detail.id = noted.detail
+                 WHERE time_ms >= ?1 AND time_ms < ?2 AND outcome <> ?3 AND (?4 IS NULL OR outcome = ?4)
+                   AND (?6 IS NULL OR series IN (SELECT value FROM json_each(?6)))
+                 ORDER BY time_ms DESC, series DESC LIMIT ?5",
+            )?;
             let (success, outcome) = (Outcome::Success.code(), outcome.map(Outcome::code));
-            let rows = statement.query_map(params![from_ms, until_ms, success, outcome, limit, ids], Noted::of)?;
+            let rows = statement.query_map(params![from_ms, until_ms, success, outcome, limit, only], Noted::of)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })?;
         let failure = |noted: &Noted| noted.failure(Arc::clone(names.get(&noted.series)?));
@@ -138,8 +138,9 @@ impl Reader {
             })?;
             let Some((outcome, reason)) = newest else { continue };
             let outcome = Outcome::from_code(outcome).ok_or_else(|| self.damaged(UNKNOWN))?;
+            let reason = reason.map(|code| Reason::from_code(code).ok_or_else(|| self.damaged(UNKNOWN))).transpose()?;
             if outcome != Outcome::Success {
-                ended.insert(key, (outcome, reason.and_then(Reason::from_code)));
+                ended.insert(key, (outcome, reason));
             }
         }
         Ok(ended)
