@@ -70,7 +70,9 @@ impl Evidence {
         let since = FLAKE.partition_point(|after| after.tracks > self.tracks);
         if FLAKE.get(since) == Some(self) {
             let behind = since.saturating_add(usize::try_from(count).unwrap_or(usize::MAX));
-            FLAKE.get(behind).or(FLAKE.last()).into_iter().for_each(|after| *self = *after);
+            if let Some(after) = FLAKE.get(behind).or(FLAKE.last()) {
+                *self = *after;
+            }
             return;
         }
         let ratios = self.scale.ratios(false);

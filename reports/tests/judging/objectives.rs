@@ -191,6 +191,8 @@ fn nonsense_is_refused_with_what_would_be_right() {
     }
     let short = Slo { method: Method::Timeslices, slice: Some(Duration::from_secs(30)), ..slo("x", "*/*", 99.0) };
     assert!(told(&short)[0].1.contains("a slice of 30s is shorter than the probe interval of 1m"));
+    let parts = Slo { slice: Some(Duration::from_micros(90_000_500)), ..short };
+    assert_eq!(told(&parts), [("slice".to_owned(), "a slice has whole milliseconds".to_owned())]);
     let none = Slo { method: Method::Timeslices, ..slo("x", "*/*", 99.0) };
     assert_eq!(told(&none)[0].0, "slice");
     let zone = Calendar { calendar: CalendarUnit::Day, timezone: "Europe/Pariss".into() };
