@@ -7,7 +7,7 @@ use storage::record::Reason;
 use storage::sqlite::reader::Reader;
 use storage::window::Window;
 
-use crate::alerts::Firing;
+use crate::alerts::history::Firing;
 use crate::chart::{self, drawing::Drawing};
 use crate::formats::Format;
 use crate::incident::Incident;

@@ -9,7 +9,7 @@ use storage::sketch::Sketch;
 use storage::sqlite::reader::Reader;
 use storage::window::Window;
 
-use crate::alerts::{self, Firing};
+use crate::alerts::history::{Firing, history};
 use crate::cause::Verdict;
 use crate::cause::model::Model;
 use crate::chart;
@@ -367,7 +367,7 @@ pub(crate) fn firings<'a>(
     let defined = settings.slos.par_iter().filter_map(|slo| Some((slo, period::seconds(&slo.window, window.until)?)));
     let fired = defined.flat_map_iter(|(slo, period_s)| {
         let tally = Tally::new(slo, settings, input, horizon);
-        alerts::history(slo, &tally, window, period_s).into_iter().map(move |firing| (slo, firing))
+        history(slo, &tally, window, period_s).into_iter().map(move |firing| (slo, firing))
     });
     fired.collect()
 }

@@ -4,7 +4,8 @@ use globset::GlobMatcher;
 
 use super::order::Place;
 use super::{Item, Kind, Placed, Role, SourceKind, source};
-use crate::alerts::{Firing, Severity};
+use crate::alerts::Severity;
+use crate::alerts::history::Firing;
 use crate::incident::Incident;
 use crate::interval::Interval;
 use crate::settings::Slo;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use storage::window::Window;
 
-use crate::alerts::Firing;
+use crate::alerts::history::Firing;
 use crate::incident::Incident;
 use crate::input::{Input, shift};
 use crate::interval::Interval;

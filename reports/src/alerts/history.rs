@@ -1,57 +1,14 @@
-//! Burn-rate alerts over two windows each, with a guard against single failures.
-//!
-//! The windows and budget shares are those of the SRE Workbook, table 5-8; the guard is for the few events of a prober.
+//! When alerts of an objective fired in the past.
 
 use jiff::{SignedDuration, Timestamp};
-use schemars::JsonSchema;
-use serde::Serialize;
 use storage::window::Window;
 
+use super::{GUARD_LONG, GUARD_SHORT, RULES, Rule, Severity, lengths};
 use crate::input::shift;
 use crate::series::{down_to_millisecond, up_to_millisecond};
 use crate::settings::Slo;
-use crate::slo::sum::effective;
-use crate::slo::{Stretch, burn, defined, last};
-use crate::tally::{Counts, Event, Tally};
-
-/// One rule that fires, or that cannot tell.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Alert {
-    /// How urgent it is.
-    pub severity: Severity,
-    /// Whether it fires.
-    pub state: State,
-    /// The long window.
-    pub long: &'static str,
-    /// The short window, which ends the alert soon after the failures end.
-    pub short: &'static str,
-    /// Burn rate above which the rule fires, in both windows.
-    pub factor: f64,
-    /// Burn rate over the long window.
-    pub long_burn: Option<f64>,
-    /// Burn rate over the short window.
-    pub short_burn: Option<f64>,
-}
-
-/// How urgent an alert is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Wake somebody.
-    Page,
-    /// In working hours.
-    Ticket,
-}
-
-/// Whether an alert fires.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Both windows burn too fast.
-    Firing,
-    /// Too little was seen: it neither fires nor resolves.
-    Frozen,
-}
+use crate::slo::defined;
+use crate::tally::{Event, Tally};
 
 /// A stretch in which an alert fired.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,115 +25,27 @@ pub struct Firing {
     pub burn: f64,
 }
 
-/// A rule of an objective, for whoever evaluates it elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pair {
-    /// How urgent it is.
-    pub severity: Severity,
-    /// The long window.
-    pub long: &'static str,
-    /// Its length.
-    pub length: SignedDuration,
-    /// The short window.
-    pub short: &'static str,
-    /// Burn rate above which it fires, in both windows.
-    pub factor: f64,
-    /// Bad events that the long window must hold.
-    pub guard_long: u64,
-    /// Bad events that the short window must hold.
-    pub guard_short: u64,
+/// Good events counted step by step, up to each step.
+struct Steps {
+    /// Number of the first step since 1970.
+    first: i64,
+    /// Of each step, how many started before it; and one behind the last.
+    before: Vec<u64>,
 }
 
-struct Rule {
+/// The alerts of one urgency of an objective, at any moment.
+struct Burning<'a> {
+    slo: &'a Slo,
+    tally: &'a Tally<'a>,
+    seen: Window,
+    bad: &'a [Timestamp],
+    good: &'a Steps,
     severity: Severity,
-    long: (&'static str, SignedDuration),
-    short: (&'static str, SignedDuration),
-    budget: f64,
+    rules: Vec<(&'a Rule, f64)>,
 }
 
-const RULES: [Rule; 4] = [
-    rule(Severity::Page, "1h", 60, "5m", 5, 0.02),
-    rule(Severity::Page, "6h", 360, "30m", 30, 0.05),
-    rule(Severity::Ticket, "1d", 1440, "2h", 120, 0.10),
-    rule(Severity::Ticket, "3d", 4320, "6h", 360, 0.10),
-];
-
-/// Slowest burn that is worth an alert: the ticket over three days of a period of four weeks burns at 0.93.
-const SLOWEST: f64 = 0.9;
-/// Bad events that the long window must hold before a rule may fire.
-const GUARD_LONG: u64 = 3;
-/// Bad events that the short window must hold before a rule may fire.
-const GUARD_SHORT: u64 = 2;
-
-const fn rule(
-    severity: Severity,
-    long: &'static str,
-    long_m: i64,
-    short: &'static str,
-    short_m: i64,
-    budget: f64,
-) -> Rule {
-    let (long, short) = ((long, SignedDuration::from_mins(long_m)), (short, SignedDuration::from_mins(short_m)));
-    Rule { severity, long, short, budget }
-}
-
-impl Rule {
-    /// Burn rate that spends the rule's share of the budget within its long window; nothing where no burn can be so fast,
-    /// or where so slow a burn would not miss the objective.
-    fn factor(&self, slo: &Slo, period_s: f64) -> Option<f64> {
-        let factor = self.budget * period_s / self.long.1.as_secs_f64();
-        (factor >= SLOWEST && factor <= 1.0 / slo.tolerance()).then(|| crate::settings::ratio(factor))
-    }
-}
-
-/// The rules that fire or are frozen at a moment, which is the end of the stretch that is judged.
-///
-/// A rule is frozen where nobody can tell: nothing came in for too long, the definition is younger than the long window,
-/// or a window that its answer hangs on was seen too little. A long window that was seen and is quiet answers alone.
-#[must_use]
-pub fn now(slo: &Slo, tally: &Tally<'_>, at: Timestamp, stretch: Stretch) -> Vec<Alert> {
-    let alert = |rule: &Rule| {
-        let factor = rule.factor(slo, stretch.period_s)?;
-        let (long, short) = (last(slo, tally, at, rule.long.1), last(slo, tally, at, rule.short.1));
-        let (long_burn, short_burn) = (burn(slo, &long), burn(slo, &short));
-        let unseen =
-            |counts: &Counts| ((counts.good + counts.bad) as f64) < slo.min_coverage * counts.expected() as f64;
-        let burns = |counts: &Counts, burn: Option<f64>, guard: u64| {
-            effective(slo, counts).1 >= guard as f64 && burn.is_some_and(|burn| burn > factor)
-        };
-        let young = slo.since.is_some_and(|since| since > shift(at, -rule.long.1));
-        let state = if stretch.stale || young || unseen(&long) {
-            State::Frozen
-        } else if !burns(&long, long_burn, GUARD_LONG) {
-            return None;
-        } else if unseen(&short) {
-            State::Frozen
-        } else if burns(&short, short_burn, GUARD_SHORT) {
-            State::Firing
-        } else {
-            return None;
-        };
-        let Rule { severity, long: (long, _), short: (short, _), .. } = *rule;
-        Some(Alert { severity, state, long, short, factor, long_burn, short_burn })
-    };
-    RULES.iter().filter_map(alert).collect()
-}
-
-/// The rules of an objective whose budget is made for a period of so many seconds.
-#[must_use]
-pub fn pairs(slo: &Slo, period_s: f64) -> Vec<Pair> {
-    let pair = |rule: &Rule| {
-        let factor = rule.factor(slo, period_s)?;
-        let Rule { severity, long: (long, length), short: (short, _), .. } = *rule;
-        Some(Pair { severity, long, length, short, factor, guard_long: GUARD_LONG, guard_short: GUARD_SHORT })
-    };
-    RULES.iter().filter_map(pair).collect()
-}
-
-/// Lengths of all windows that the rules look at.
-pub fn lengths() -> impl Iterator<Item = SignedDuration> {
-    RULES.iter().flat_map(|rule| [rule.long.1, rule.short.1])
-}
+/// Length of a step in milliseconds: six of them are the shortest long window.
+const STEP_MS: i64 = 600_000;
 
 /// Every stretch of a window in which an alert fired, the pages first. Pages are judged at each bad event, and where one
 /// fires at the first event at which it does no more; tickets, which are for working hours, at the last bad event of each
@@ -201,22 +70,6 @@ pub fn history(slo: &Slo, tally: &Tally<'_>, window: Window, period_s: f64) -> V
     firings.retain(|firing| firing.until.is_none_or(|until| until >= window.from));
     firings
 }
-
-/// Number of the step that holds a moment.
-fn step(at: Timestamp) -> i64 {
-    down_to_millisecond(at).div_euclid(STEP_MS)
-}
-
-/// Good events counted step by step, up to each step.
-struct Steps {
-    /// Number of the first step since 1970.
-    first: i64,
-    /// Of each step, how many started before it; and one behind the last.
-    before: Vec<u64>,
-}
-
-/// Length of a step in milliseconds: six of them are the shortest long window.
-const STEP_MS: i64 = 600_000;
 
 impl Steps {
     fn new(tally: &Tally<'_>, window: Window) -> Steps {
@@ -245,17 +98,6 @@ impl Steps {
         let before = |step: i64| usize::try_from(step.max(0)).ok().and_then(|step| self.before.get(step)).copied();
         before(until).zip(before(from)).map_or(u64::MAX, |(until, from)| until.saturating_sub(from))
     }
-}
-
-/// The alerts of one urgency of an objective, at any moment.
-struct Burning<'a> {
-    slo: &'a Slo,
-    tally: &'a Tally<'a>,
-    seen: Window,
-    bad: &'a [Timestamp],
-    good: &'a Steps,
-    severity: Severity,
-    rules: Vec<(&'a Rule, f64)>,
 }
 
 impl Burning<'_> {
@@ -338,5 +180,44 @@ impl Burning<'_> {
             if fires_there { fires = middle } else { ended = middle }
         }
         self.tally.next_good(Timestamp::from_millisecond(ended).ok()?).filter(|good| *good < next)
+    }
+}
+
+/// Number of the step that holds a moment.
+fn step(at: Timestamp) -> i64 {
+    down_to_millisecond(at).div_euclid(STEP_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn steps_bound_what_a_window_holds(
+            mut good in prop::collection::vec(0_i64..20_000_000, 0..200),
+            from in 0_i64..20_000_000,
+            length in 0_i64..20_000_000,
+        ) {
+            good.sort_unstable();
+            let behind = 20_000_000_i64.div_euclid(STEP_MS) + 1;
+            let before = (0..=behind).map(|step| good.partition_point(|at| *at < step * STEP_MS) as u64).collect();
+            let steps = Steps { first: 0, before };
+            let moment = |ms| Timestamp::from_millisecond(ms).unwrap();
+            let until = (from + length).min(20_000_000);
+            let window = Window { from: moment(from), until: moment(until) };
+            let held = good.iter().filter(|at| (from..until).contains(*at)).count() as u64;
+            prop_assert!(steps.at_least(window) <= held && held <= steps.at_most(window));
+        }
+    }
+
+    #[test]
+    fn what_lies_behind_the_steps_is_bounded_by_nothing() {
+        let steps = Steps { first: 0, before: vec![0, 5] };
+        let moment = |ms| Timestamp::from_millisecond(ms).unwrap();
+        let window = Window { from: moment(0), until: moment(3 * STEP_MS) };
+        assert_eq!((steps.at_least(window), steps.at_most(window)), (0, u64::MAX));
     }
 }
